@@ -1,0 +1,84 @@
+"""Every kind of photograph becomes RGB bytes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orandnet.dataset.image import read_rgb
+
+RGB = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [200, 200, 200]], [[0, 0, 0], [9, 9, 9]]], np.uint8)
+
+
+def saved(tmp_path, image, name="a.png"):
+    image.save(tmp_path / name)
+    return tmp_path / name
+
+
+def test_rgb_comes_back_as_a_writable_array(tmp_path):
+    rgb = read_rgb(saved(tmp_path, Image.fromarray(RGB)))
+    np.testing.assert_array_equal(rgb, RGB)
+    assert rgb.dtype == np.uint8
+    rgb[0] = 0
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+def test_any_mode_becomes_three_bytes_per_pixel(tmp_path, mode):
+    image = Image.fromarray(RGB).convert(mode)
+    rgb = read_rgb(saved(tmp_path, image, "a.tif" if mode in ("CMYK", "YCbCr") else "a.png"))
+    assert rgb.shape == RGB.shape
+    assert rgb.dtype == np.uint8
+    if mode in ("P", "RGBA", "CMYK"):
+        assert np.abs(rgb.astype(int) - RGB).max() <= 25
+
+
+def test_grey_has_three_equal_channels(tmp_path):
+    grey = np.array([[0, 77], [128, 255]], np.uint8)
+    np.testing.assert_array_equal(
+        read_rgb(saved(tmp_path, Image.fromarray(grey))), np.stack([grey] * 3, axis=2)
+    )
+
+
+def test_deep_grey_is_scaled_not_clipped(tmp_path):
+    grey = np.array([[0, 257], [32896, 65535]], np.uint16)
+    assert read_rgb(saved(tmp_path, Image.fromarray(grey)))[..., 1].tolist() == [[0, 1], [128, 255]]
+
+
+def test_transparency_is_laid_over_white(tmp_path):
+    layer = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
+    layer.putpixel((1, 0), (10, 20, 30, 0))
+    assert read_rgb(saved(tmp_path, layer)).tolist() == [[[10, 20, 30], [255, 255, 255]]]
+
+
+def test_a_transparent_palette_is_laid_over_white(tmp_path):
+    image = Image.new("P", (1, 1), 3)
+    image.putpalette([0] * 768)
+    image.save(tmp_path / "a.png", transparency=3)
+    assert read_rgb(tmp_path / "a.png").tolist() == [[[255, 255, 255]]]
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
+def test_a_turned_image_is_refused(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
+    with pytest.raises(
+        ValueError, match=rf"a.jpg: EXIF orientation is {orientation}, not 1; turn the pixels"
+    ):
+        read_rgb(tmp_path / "a.jpg")
+
+
+def test_an_upright_tag_is_fine(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
+    assert read_rgb(tmp_path / "a.jpg").shape == RGB.shape
+
+
+def test_missing_damaged_and_floating_images_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none.jpg: there is no such image"):
+        read_rgb(tmp_path / "none.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match=r"bad.jpg: the image cannot be decoded"):
+        read_rgb(tmp_path / "bad.jpg")
+    with pytest.raises(ValueError, match=r"f.tif: .*floating-point"):
+        read_rgb(saved(tmp_path, Image.fromarray(np.zeros((2, 2), np.float32)), "f.tif"))

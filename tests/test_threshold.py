@@ -1,0 +1,150 @@
+"""Pseudo masks by hand, the choice of a threshold, and the stage that writes masks."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pydantic import ValidationError
+
+from orandnet.dataset.index import Record
+from orandnet.files.mask import MaskList
+from orandnet.files.store import Cam, write_shard
+from orandnet.pseudo_mask import stage
+from orandnet.pseudo_mask.settings import MethodSettings, Settings
+from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
+
+UNIT = st.floats(0, 1, width=32)
+
+
+def curve(*rows):
+    return Curve(*np.array(rows, dtype=float).T)
+
+
+# threshold, miou, precision, recall; not in order
+CURVE = curve((0.4, 50, 70, 60), (0.1, 30, 40, 80), (0.3, 55, 65, 65), (0.2, 55, 50, 75), (0.5, 20, 50, 30))
+
+
+@given(arrays(np.float32, (3, 3, 3), elements=UNIT), UNIT)
+def test_the_mask_is_the_argmax_with_the_background_first(scores, threshold):
+    background = np.full((1, 3, 3), threshold, dtype=np.float32)
+    expected = np.array([0, 2, 5, 9])[np.concatenate([background, scores]).argmax(0)]
+    mask = pseudo_mask(scores, [2, 5, 9], background_threshold=threshold)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_hand_made_example():
+    scores = np.array(
+        [
+            [[0.9, 0.3, 0.0], [0.9, 0.3, 0.0], [0.25, 0.0, 0.0]],
+            [[0.0, 0.3, 0.6], [0.1, 0.2, 0.6], [0.10, 0.0, 0.3]],
+        ]
+    )
+    mask = pseudo_mask(scores, [4, 7], background_threshold=0.25)
+    np.testing.assert_array_equal(mask, [[4, 4, 7], [4, 4, 7], [0, 0, 7]])
+
+
+def test_a_score_equal_to_the_threshold_in_its_own_type_is_background():
+    assert pseudo_mask(np.full((1, 1, 1), 0.3, np.float32), [1], background_threshold=0.3) == 0
+
+
+def test_an_image_without_labels_is_background():
+    mask = pseudo_mask(np.zeros((0, 2, 3)), [], background_threshold=0.0)
+    np.testing.assert_array_equal(mask, np.zeros((2, 3)))
+
+
+def test_the_fixed_rule_needs_no_curve():
+    assert select_threshold(None, "fixed", background_threshold=0.3) == 0.3
+
+
+def test_the_best_miou_is_taken_at_the_lowest_of_equal_thresholds():
+    assert select_threshold(CURVE, "best_miou", background_threshold=0.9) == 0.2
+
+
+def test_the_first_threshold_whose_precision_reaches_recall_is_taken():
+    assert select_threshold(CURVE, "precision_ge_recall", background_threshold=0.9) == 0.3
+
+
+def test_where_precision_stays_below_recall_the_smallest_gap_is_taken():
+    never = curve((0.1, 30, 40, 80), (0.2, 40, 55, 70), (0.3, 30, 50, 69))
+    assert select_threshold(never, "precision_ge_recall", background_threshold=0.9) == 0.2
+
+
+def test_undefined_points_are_passed_over():
+    nan = float("nan")
+    points = curve((0.1, nan, nan, 80), (0.2, 40, 70, 60))
+    assert select_threshold(points, "precision_ge_recall", background_threshold=0.9) == 0.2
+    with pytest.raises(ValueError, match="finds no number"):
+        select_threshold(curve((0.1, nan, nan, nan)), "best_miou", background_threshold=0.9)
+
+
+def test_a_rule_that_looks_at_ground_truth_needs_the_curve():
+    with pytest.raises(ValueError, match=r"give curve\.csv"):
+        select_threshold(None, "best_miou", background_threshold=0.3)
+
+
+def test_settings_resolve_to_one_method():
+    settings = Settings(threshold_rule="best_miou", overrides={"vit": 0.1, "ours+irn": 0.4})
+    thresholds = {m: settings.for_method(m).background_threshold for m in ("ours", "vit", "naive+irn", "ours+irn")}
+    assert thresholds == {"ours": 0.25, "vit": 0.1, "naive+irn": 0.30, "ours+irn": 0.4}
+    assert settings.for_method("ours").threshold_rule == "best_miou"
+    assert Settings().for_method("ours") == MethodSettings()
+    with pytest.raises(ValidationError):
+        Settings(overrides={"vit": 1.5})
+
+
+class OneImage:
+    def subset(self, name):
+        assert name == "train_aug"
+        return [Record("a", "a.jpg", "train", (8, 8), (2,))]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the stage on one image whose upper half scores `score` for class 2."""
+    monkeypatch.setattr(stage, "read_index", lambda path: OneImage())
+
+    def run(score, settings, curve=None):
+        scores = np.zeros((1, 2, 2), dtype=np.float32)
+        scores[0, 0] = score
+        write_shard(tmp_path / "cam.npz", [Cam("a", np.array([2]), scores, (8, 8))])
+        files = {"output": tmp_path / "masks/1-of-1.csv", "threshold_output": tmp_path / "masks/1-of-1.json"}
+        stage.run(index=tmp_path, cams=[tmp_path / "cam.npz"], settings=settings, curve=curve, **files)
+        choice = json.loads(files["threshold_output"].read_text())
+        return MaskList([files["output"]]).read("a"), choice
+
+    return run
+
+
+def test_the_stage_writes_masks_of_the_image_size_and_how_they_were_made(run):
+    mask, choice = run(1.0, MethodSettings())
+    assert mask.shape == (8, 8)
+    assert set(np.unique(mask)) == {0, 2}
+    assert (mask[:3] == 2).all()
+    assert choice["tuned_on_ground_truth"] is False
+    assert choice["background_threshold"] == 0.25
+    assert choice["foreground_share"] == np.count_nonzero(mask) / 64
+
+
+def test_the_stage_takes_the_threshold_from_the_curve_and_says_so(run, tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("background_threshold,miou,precision,recall\n0.1,40,50,60\n0.9,60,,10\n")
+    mask, choice = run(0.8, MethodSettings(threshold_rule="best_miou"), path)
+    assert not mask.any()
+    assert choice["tuned_on_ground_truth"] is True
+    assert choice["background_threshold"] == 0.9
+
+
+def test_masks_of_background_alone_are_reported(run, capsys):
+    run(0.1, MethodSettings())
+    assert "0.0000% of the pixels of 1 pseudo masks are foreground; lower" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_curve_is_refused(run, tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("threshold,miou\n0.1,40\n")
+    with pytest.raises(ValueError, match="no threshold curve"):
+        run(0.8, MethodSettings(threshold_rule="best_miou"), path)

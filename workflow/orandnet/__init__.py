@@ -1,0 +1,1 @@
+"""Weakly supervised semantic segmentation by precision-aware ensembling of class activation maps."""

@@ -1,0 +1,124 @@
+"""Backbones from timm that take raw RGB and return feature maps."""
+
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from orandnet.settings import Backbone
+
+
+def timm_arguments(settings: Backbone) -> dict:
+    """Return the keywords of `timm.create_model` that load the weights the settings ask for.
+
+    Raises:
+        ValueError: if the local weights file does not exist.
+    """
+    arguments = dict(settings.model_options)
+    if settings.weights and settings.pretrained:
+        if not Path(settings.weights).is_file():
+            raise ValueError(f"backbone.weights: no file {settings.weights}; give the path of a safetensors file.")
+        arguments["pretrained_cfg_overlay"] = {"file": settings.weights}
+    return arguments
+
+
+def create_model(settings: Backbone, **arguments) -> nn.Module:
+    """Return the timm model; a failure to find or load it names the model and the way out.
+
+    Raises:
+        ValueError: if timm does not know the model or cannot load its weights.
+    """
+    try:
+        return timm.create_model(
+            settings.model, pretrained=settings.pretrained, **timm_arguments(settings), **arguments
+        )
+    except (RuntimeError, OSError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"backbone.model: timm cannot make {settings.model!r} ({reason}); "
+            "check the name, give a local `weights` file, or set `pretrained: false`."
+        ) from error
+
+
+class Normalise(nn.Module):
+    """Bring RGB of 0..255 to the mean and standard deviation the model was trained with."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
+        """Keep `mean` and `std`, given for values in [0, 1]."""
+        super().__init__()
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return (N, 3, H, W) float32 from (N, 3, H, W) uint8 or float in 0..255."""
+        return (rgb.float() - self.mean) / self.std
+
+
+def normalise_for(model: nn.Module) -> Normalise:
+    """Return the normalisation a timm model asks for."""
+    return Normalise(tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"]))
+
+
+class FeatureBackbone(nn.Module):
+    """A timm CNN that returns the feature maps of chosen stages.
+
+    Attributes:
+        channels: channels of each returned map.
+        strides: pixels of the image per cell of each returned map.
+    """
+
+    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None):
+        """Build the network; `out_indices` counts timm's stages, None takes the last one."""
+        super().__init__()
+        chosen = {} if out_indices is None else {"out_indices": out_indices}
+        self.stages = create_model(settings, features_only=True, output_stride=output_stride, **chosen)
+        if not settings.dilated:
+            remove_dilation(self.stages)
+        self.last_only = out_indices is None
+        self.normalise = normalise_for(self.stages)
+        info = self.stages.feature_info
+        self.channels, self.strides = list(info.channels()), list(info.reduction())
+        if self.last_only:
+            self.channels, self.strides = self.channels[-1:], self.strides[-1:]
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """Return maps (N, C, h, w) of (N, 3, H, W) uint8 or float in 0..255."""
+        features = self.stages(self.normalise(rgb))
+        return features[-1:] if self.last_only else features
+
+
+def create_backbone(
+    settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None = None
+) -> FeatureBackbone:
+    """Return the feature extractor the settings describe.
+
+    Args:
+        settings: model and weights.
+        output_stride: pixels per cell of the last map, such as 8, 16 or 32.
+        out_indices: stages to return, counted by timm; None for the last one.
+    """
+    return FeatureBackbone(settings, output_stride=output_stride, out_indices=out_indices)
+
+
+def remove_dilation(network: nn.Module) -> None:
+    """Undo the dilation that stands in for removed strides, in place (IRN's form of output stride 16)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and max(module.dilation) > 1:
+            symmetric = any(module.padding) if isinstance(module.padding, tuple) else False
+            module.dilation = (1, 1)
+            if symmetric:
+                module.padding = tuple((k - 1) // 2 for k in module.kernel_size)
+
+
+def freeze_batch_norm(network: nn.Module) -> None:
+    """Put every batch normalisation into inference mode, in place; call after each `network.train()`."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def pad_color(normalise: Normalise) -> tuple[int, int, int]:
+    """Return the (3,) RGB of 0..255 that the normalisation brings to about 0, for padding."""
+    red, green, blue = (round(value) for value in normalise.mean.flatten().tolist())
+    return red, green, blue

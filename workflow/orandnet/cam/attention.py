@@ -1,0 +1,116 @@
+"""CAMs of a vision transformer: gradient-weighted attention rollout.
+
+Chefer, Gur and Wolf, "Generic attention-model explainability" (ICCV 2021), equations 5 and 6 for self-attention:
+with the attention A of a block and the gradient of a class's logit towards it,
+
+    A_bar = mean over heads of max(0, gradient * A),    R <- R + A_bar R,    R = identity at the start.
+
+The row of the class token, over the patch tokens, is the class's map.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from orandnet.cam.multiscale import resize_image
+from orandnet.classifier.vit import VitClassifier
+
+
+@contextmanager
+def recorded_attention(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Record the attention (N, heads, tokens, tokens) of each block of a timm transformer, in order.
+
+    Fused attention, which never holds the matrix, is switched off inside and restored after.
+    """
+    recorded: list[Tensor] = []
+    layers = [block.attn for block in model.blocks]
+    fused = [layer.fused_attn for layer in layers]
+    hooks = [layer.attn_drop.register_forward_hook(lambda _, __, output: recorded.append(output)) for layer in layers]
+    try:
+        for layer in layers:
+            layer.fused_attn = False
+        yield recorded
+    finally:
+        for layer, value, hook in zip(layers, fused, hooks, strict=True):
+            layer.fused_attn = value
+            hook.remove()
+
+
+def rollout(attentions: list[Tensor], gradients: list[Tensor]) -> Tensor:
+    """Return (N, tokens, tokens) relevance of each token for each token, accumulated over blocks.
+
+    Args:
+        attentions: per block (N, heads, tokens, tokens) in [0, 1].
+        gradients: of the class's logit towards each attention, same shapes.
+    """
+    number, _, tokens, _ = attentions[0].shape
+    relevance = torch.eye(tokens, device=attentions[0].device).expand(number, -1, -1)
+    for attention, gradient in zip(attentions, gradients, strict=True):
+        weighted = (attention * gradient).relu().mean(dim=1)
+        relevance = relevance + weighted @ relevance
+    return relevance
+
+
+def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_block: int) -> Tensor:
+    """Return the maps of some classes of each image.
+
+    Args:
+        network: a trained classifier in inference mode.
+        rgb: (N, 3, S, S) float in 0..255.
+        targets: (N, T) int64 positions of classes among the logits; repeat one where an image has fewer.
+        start_block: first block that counts.
+
+    Returns:
+        (N, T, h, w) float32, at least 0, h and w in tokens.
+    """
+    prefix = network.model.num_prefix_tokens
+    maps = []
+    with recorded_attention(network.model) as recorded, torch.enable_grad():
+        # the input carries the gradient, so that attention has one even where all weights are frozen
+        logits = network(rgb.requires_grad_())
+        attentions = recorded[start_block:]
+        for target in targets.T:
+            chosen = logits.gather(1, target[:, None]).sum()  # images do not mix: one backward pass serves all
+            gradients = torch.autograd.grad(chosen, attentions, retain_graph=True)
+            relevance = rollout([a.detach() for a in attentions], list(gradients))
+            maps.append(relevance[:, 0, prefix:])
+    side = round(maps[0].shape[1] ** 0.5)
+    return torch.stack(maps, dim=1).unflatten(2, (side, side)).detach()
+
+
+def vit_maps(
+    network: VitClassifier,
+    rgb: Tensor,
+    targets: Tensor,
+    *,
+    size: int,
+    scales: list[float],
+    flip: bool,
+    start_block: int,
+) -> list[Tensor]:
+    """Return the maps of several scales, mirrored images added, each at its own resolution.
+
+    Args:
+        network: a trained classifier in inference mode.
+        rgb: (N, 3, S, S) uint8, images resized to the square the network was trained on.
+        targets: (N, T) int64 positions of classes among the logits.
+        size: S, the training size in pixels.
+        scales: of S; rounded to whole tokens.
+        flip: add the mirrored images.
+        start_block: first block that counts in the rollout.
+
+    Returns:
+        Per scale (N, T, h, w) float32, at least 0, not normalised.
+    """
+    stride = network.model.patch_embed.feat_ratio()
+    found = []
+    for scale in scales:
+        side = max(1, round(size * scale / stride)) * stride
+        image = resize_image(rgb, (side, side))
+        maps = attribution(network, image, targets, start_block=start_block)
+        if flip:
+            maps = maps + attribution(network, image.detach().flip(-1), targets, start_block=start_block).flip(-1)
+        found.append(maps)
+    return found

@@ -1,0 +1,23 @@
+"""Settings of the section `cam`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from orandnet.settings import Section
+
+
+class Settings(Section):
+    """How class activation maps are made."""
+
+    scales: list[float] = Field(
+        [0.5, 1.0, 1.5, 2.0],
+        min_length=1,
+        description="of a CNN: of the image's size; of a ViT: of its training size",
+    )
+    flip: bool = Field(True, description="add the mirrored image at each scale")
+    normalise: Literal["max", "min_max"] = Field(
+        "max", description="per class: divide by the maximum, or bring minimum to 0 and maximum to 1"
+    )
+    start_block: int = Field(0, ge=0, description="of a ViT: first block whose attention counts in the rollout")
+    batch_size: int = Field(8, ge=1, description="of a ViT: images at a time; all have the training size")

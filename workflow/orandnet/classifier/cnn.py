@@ -1,0 +1,40 @@
+"""A CNN whose class scores are the mean of a class map, so that the map tells where a class is seen."""
+
+from torch import Tensor, nn
+
+from orandnet.backbone import create_backbone, freeze_batch_norm
+from orandnet.classifier.settings import Settings
+from orandnet.training.optimizer import parameter_groups
+
+
+class CnnClassifier(nn.Module):
+    """Backbone, 1x1 convolution without bias to the classes, global average pooling (Zhou et al., 2016)."""
+
+    def __init__(self, settings: Settings, num_foreground: int):
+        """Build the network for `num_foreground` classes, background not counted."""
+        super().__init__()
+        self.freeze_batch_norm = settings.freeze_batch_norm
+        self.backbone = create_backbone(settings.backbone, output_stride=settings.output_stride)
+        self.head = nn.Conv2d(self.backbone.channels[-1], num_foreground, kernel_size=1, bias=False)
+        for name, parameter in self.backbone.stages.named_parameters():
+            if any(name.startswith(layer) for layer in settings.frozen_layers):
+                parameter.requires_grad_(False)
+
+    def class_map(self, rgb: Tensor) -> Tensor:
+        """Return (N, C, h, w) evidence per class and place, before pooling."""
+        return self.head(self.backbone(rgb)[-1])
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return (N, C) logits of (N, 3, H, W) uint8."""
+        return self.class_map(rgb).mean(dim=(2, 3))
+
+    def train(self, mode: bool = True) -> "CnnClassifier":
+        """Switch to training; frozen batch normalisation stays in inference mode."""
+        super().train(mode)
+        if self.freeze_batch_norm:
+            freeze_batch_norm(self.backbone)
+        return self
+
+    def groups(self, head_factor: float) -> list[dict]:
+        """Return the optimiser's groups: backbone and, learning faster, head."""
+        return parameter_groups(list(self.backbone.parameters()), list(self.head.parameters()), head_factor=head_factor)

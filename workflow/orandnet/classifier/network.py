@@ -1,0 +1,42 @@
+"""Which network a kind of classifier is, and how to bring a trained one back."""
+
+import json
+from pathlib import Path
+
+from torch import nn
+
+from orandnet.classifier.cnn import CnnClassifier
+from orandnet.classifier.settings import Settings
+from orandnet.classifier.vit import VitClassifier
+from orandnet.files.checkpoint import load_weights
+
+NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier}
+
+
+def create_classifier(settings: Settings, num_foreground: int) -> nn.Module:
+    """Return the network for `num_foreground` classes, background not counted."""
+    return NETWORKS[settings.kind](settings, num_foreground)
+
+
+def without_pretraining(settings: Settings) -> Settings:
+    """Return the settings of a network whose weights are about to be read from a file of ours."""
+    changes = settings.model_dump()
+    changes["backbone"]["pretrained"] = False
+    if changes["vit"]["stem"] is not None:
+        changes["vit"]["stem"]["pretrained"] = False
+    return Settings.model_validate(changes)
+
+
+def load_classifier(path: Path) -> tuple[nn.Module, Settings]:
+    """Return a trained classifier in inference mode, and its settings, from a weights file.
+
+    Raises:
+        ValueError: if the file is not a classifier's.
+    """
+    weights, metadata = load_weights(path)
+    if "classifier" not in metadata:
+        raise ValueError(f"{path}: holds no classifier; give the weights that `orandnet classifier` wrote.")
+    settings = Settings.model_validate_json(metadata["classifier"])
+    network = create_classifier(without_pretraining(settings), len(json.loads(metadata["classes"])))
+    network.load_state_dict(weights)
+    return network.eval(), settings

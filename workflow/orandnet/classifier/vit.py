@@ -1,0 +1,66 @@
+"""A vision transformer, on image patches or on a CNN's features, as a multi-label classifier."""
+
+from functools import partial
+
+from timm.layers import HybridEmbed
+from torch import Tensor, nn
+
+from orandnet.backbone import create_backbone, create_model, freeze_batch_norm, normalise_for
+from orandnet.classifier.settings import Settings
+from orandnet.training.optimizer import parameter_groups
+
+
+class VitClassifier(nn.Module):
+    """A timm vision transformer with a class token; position embeddings are resized to the image.
+
+    Attributes:
+        model: the timm model; the attention of its blocks gives the CAM.
+    """
+
+    def __init__(self, settings: Settings, num_foreground: int):
+        """Build the network for `num_foreground` classes, background not counted.
+
+        Raises:
+            ValueError: if the model is no vision transformer with a class token.
+        """
+        super().__init__()
+        vit, arguments = settings.vit, {}
+        self.stem = None
+        if vit.stem is not None:
+            self.stem = create_backbone(vit.stem, output_stride=vit.stem_stride)
+            self.stem.requires_grad_(not vit.freeze_stem)
+            arguments = {"embed_layer": partial(HybridEmbed, backbone=self.stem), "patch_size": 1}
+        arguments |= {name: getattr(vit, name) for name in ("patch_size", "depth") if getattr(vit, name) is not None}
+        self.freeze_stem = vit.freeze_stem
+        self.model = create_model(
+            settings.backbone,
+            num_classes=num_foreground,
+            img_size=settings.crop_size,
+            drop_path_rate=vit.drop_path_rate,
+            dynamic_img_size=True,
+            **arguments,
+        )
+        if not hasattr(self.model, "blocks") or not getattr(self.model, "has_class_token", False):
+            raise ValueError(
+                f"backbone.model: {settings.backbone.model!r} is no vision transformer with a class token; "
+                "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
+            )
+        self.normalise = nn.Identity() if self.stem is not None else normalise_for(self.model)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return (N, C) logits of (N, 3, H, W) uint8."""
+        return self.model(self.normalise(rgb))
+
+    def train(self, mode: bool = True) -> "VitClassifier":
+        """Switch to training; a frozen stem keeps the statistics of its batch normalisation."""
+        super().train(mode)
+        if self.stem is not None and self.freeze_stem:
+            freeze_batch_norm(self.stem)
+        return self
+
+    def groups(self, head_factor: float) -> list[dict]:
+        """Return the optimiser's groups: transformer and, learning faster, its last layer."""
+        head = list(self.model.get_classifier().parameters())
+        in_head = {id(parameter) for parameter in head}
+        rest = [parameter for parameter in self.model.parameters() if id(parameter) not in in_head]
+        return parameter_groups(rest, head, head_factor=head_factor)

@@ -1,0 +1,154 @@
+"""The command line: `orandnet <stage> [command] --option value`, made from the stages' signatures.
+
+A stage is imported only when its command runs, so that a command that needs no torch does not wait for it.
+"""
+
+import argparse
+import inspect
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
+from orandnet.fingerprint import fingerprint
+from orandnet.progress import say
+from orandnet.settings import Section
+
+STAGES = {
+    "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
+    "classifier": "train a classifier on image-level labels",
+    "cam": "make class activation maps",
+    "fusion": "fuse the members' CAMs by OR, AND and MEAN",
+    "orandnet": "train ORANDNet, and refine CAMs with it",
+    "irn": "make inter-pixel labels, train the boundary network, spread CAMs by a random walk",
+    "pseudo_mask": "turn CAMs into pseudo masks",
+    "segmenter": "train DeepLabv1",
+    "prediction": "segment images",
+    "evaluation": "score CAMs and predictions against ground truth",
+    "report": "write tables and figures",
+    "reference": "write the config's schema and key reference",
+}
+INJECTED = (
+    "state",
+    "key",
+)  # worked out here, never typed: where an unfinished training is kept, and its name
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; a problem with the input is one line on standard error and exit code 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] not in STAGES:
+        _print_stages()
+        raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
+    stage, *rest = arguments
+    try:
+        _run(stage, rest)
+    except (ValueError, FileNotFoundError) as error:
+        if os.environ.get("ORANDNET_TRACEBACK"):
+            raise
+        say(f"orandnet {stage}: {error}")
+        raise SystemExit(1) from None
+
+
+def _print_stages() -> None:
+    print("usage: orandnet <stage> [command] [options]\n\nstages:")
+    for name, line in STAGES.items():
+        print(f"  {name:12} {line}")
+
+
+def _run(stage: str, arguments: list[str]) -> None:
+    commands = import_module(f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.reference").COMMANDS
+    name = ""
+    if "" not in commands:
+        if not arguments or arguments[0] not in commands:
+            raise ValueError(f"give one of its commands: {', '.join(commands)}.")
+        name, *arguments = arguments
+    function = commands[name]
+    parameters = _parameters(function)
+    parser = make_parser(f"orandnet {stage} {name}".strip(), function, parameters)
+    values = vars(parser.parse_args(arguments))
+    _call(stage, f"{stage} {name}".strip(), function, parameters, values)
+
+
+def _parameters(function: Callable) -> dict[str, tuple[object, object]]:
+    """Return name -> (type, default) of the function's parameters."""
+    hints = typing.get_type_hints(function)
+    return {
+        name: (hints[name], parameter.default) for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
+    """Return a parser with one `--option` per parameter; a list takes several values."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=inspect.getdoc(function),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, (annotation, default) in parameters.items():
+        if name in INJECTED:
+            continue
+        required = default is inspect.Parameter.empty
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            required=required,
+            default=None if required else default,
+            **_reader(annotation),
+        )
+    return parser
+
+
+def _reader(annotation: object) -> dict:
+    """Return argparse's keywords for a parameter's type."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is list:
+        return {"type": typing.get_args(annotation)[0], "nargs": "*"}
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return {"type": partial(_read_section, annotation), "metavar": "JSON"}
+    return {"type": annotation}
+
+
+def _read_section(section: type[Section], text: str) -> Section:
+    try:
+        return section.model_validate_json(text)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, p['loc'])) or 'JSON'}: {p['msg']}" for p in error.errors())
+        raise argparse.ArgumentTypeError("; ".join(problems)) from None
+
+
+def _call(stage: str, command: str, function: Callable, parameters: dict, values: dict) -> None:
+    """Run the function and write the manifest of what it made."""
+    clock = Clock()
+    paths = {
+        name: [value] if isinstance(value, Path) else list(value)
+        for name, value in values.items()
+        if isinstance(value, Path) or (isinstance(value, list) and value and isinstance(value[0], Path))
+    }
+    outputs = [path for name, files in paths.items() if name.endswith("output") for path in files]
+    facts = {
+        "stage": command,
+        "settings": {n: v.model_dump(mode="json") for n, v in values.items() if isinstance(v, Section)},
+        "code": fingerprint(function.__module__),
+        "inputs": input_hashes({name: files for name, files in paths.items() if not name.endswith("output")}),
+        "random_seed": values.get("random_seed"),
+        "options": {n: v for n, v in values.items() if isinstance(v, str | float) and n != "device"},
+    }
+    if "key" in parameters:
+        values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    function(**values)
+    if outputs:
+        write_manifest(outputs, facts, clock)
+
+
+if __name__ == "__main__":
+    main()

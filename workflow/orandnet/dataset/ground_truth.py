@@ -1,0 +1,52 @@
+"""The only door to the true masks: for evaluation and for the fully supervised reference.
+
+Nothing else may import this module; what is trained from image labels would no longer be weakly supervised.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from orandnet.dataset.index import read_rows
+from orandnet.dataset.mask_ids import unknown_ids
+from orandnet.files.mask import IGNORE_INDEX, read_mask
+
+
+class GroundTruth:
+    """True masks by image id, in the mask ids of the class list."""
+
+    def __init__(self, index_csv: Path, ground_truth_json: Path):
+        """Read where the masks lie, and how the ids in the files translate to those of the class list."""
+        self._rows = {row["image_id"]: row for row in read_rows(index_csv)}
+        try:
+            translation = json.loads(Path(ground_truth_json).read_text(encoding="utf-8"))
+            ids = {int(file_id): class_id for file_id, class_id in translation["ids"].items()}
+            self._other_ids = translation["other_ids"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{ground_truth_json}: does not tell the ids of the masks ({error}); run `orandnet dataset`."
+            ) from error
+        self._table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
+        self._table[list(ids)] = list(ids.values())
+        self._known = np.isin(np.arange(256), list(ids))
+
+    def read(self, image_id: str) -> np.ndarray:
+        """Return the true mask of an image: (H, W) uint8 ids of the class list, 0 = background, 255 = ignore.
+
+        ValueError if the image is unknown or has no mask, or if the mask no longer fits the index.
+        """
+        row = self._rows.get(image_id)
+        if row is None or not row["mask"]:
+            what = "is not in the index" if row is None else "has no true mask"
+            raise ValueError(f"{image_id}: {what}; evaluate images with masks only, or add the mask.")
+        mask = read_mask(Path(row["mask"]))
+        if mask.shape != (int(row["height"]), int(row["width"])):
+            raise ValueError(
+                f"{row['mask']}: is {mask.shape} pixels, the index says {row['height']} x {row['width']}; "
+                "run `orandnet dataset` again."
+            )
+        problem = unknown_ids(mask, self._known)
+        if problem and self._other_ids == "error":
+            raise ValueError(f"{row['mask']}: {problem}; run `orandnet dataset` again.")
+        return self._table[mask]

@@ -1,0 +1,96 @@
+"""The index: which images there are, their split, their size and their image-level labels."""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orandnet.files.atomic import atomic_path
+
+COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")
+MANIFEST = "manifest.json"
+# the rows of `train` are part of train_aug
+_SPLITS_OF = {"train": ("train",), "train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image: `size` is (H, W), `classes` are the mask ids of its labels, ascending, without 0."""
+
+    image_id: str
+    image: str
+    split: str
+    size: tuple[int, int]
+    classes: tuple[int, ...]
+
+
+class Index:
+    """All images of the data set, and the names of its classes."""
+
+    def __init__(self, records: Iterable[Record], class_names: Iterable[str]):
+        """Hold records in the order given, and class names in the order of the mask ids 1, 2, ..."""
+        self.records = tuple(records)
+        self.class_names = tuple(class_names)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes with background."""
+        return len(self.class_names) + 1
+
+    def subset(self, name: str) -> list[Record]:
+        """Return the records of train, train_aug (those of train included), val or test."""
+        if name not in _SPLITS_OF:
+            raise ValueError(f"split: {name!r} is unknown; choose one of {', '.join(_SPLITS_OF)}.")
+        return [record for record in self.records if record.split in _SPLITS_OF[name]]
+
+
+def read_index(path: Path) -> Index:
+    """Read index.csv, and the class names from manifest.json beside it; where masks lie is not kept."""
+    names = read_class_names(Path(path).with_name(MANIFEST))
+    ids = {name: class_id for class_id, name in enumerate(names, start=1)}
+    return Index([_record(row, ids, path) for row in read_rows(path)], names)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Return the foreground class names of a manifest in the order of their mask ids."""
+    try:
+        return tuple(json.loads(Path(path).read_text(encoding="utf-8"))["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`."
+        ) from error
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of index.csv as text; ValueError if the file is missing or has other columns."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such index; run `orandnet dataset`.") from None
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise ValueError(
+            f"{path}: the columns are {reader.fieldnames}, not {','.join(COLUMNS)}; make it again."
+        )
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """Write index.csv, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _record(row: dict[str, str], ids: dict[str, int], path: Path) -> Record:
+    try:
+        classes = sorted(ids[name] for name in row["labels"].split(";") if name)
+        size = (int(row["height"]), int(row["width"]))
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: the row of {row['image_id']} does not fit ({error}); make it again."
+        ) from error
+    return Record(row["image_id"], row["image"], row["split"], size, tuple(classes))

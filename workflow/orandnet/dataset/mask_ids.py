@@ -1,0 +1,20 @@
+"""Class ids in mask files, and what they become in the ids of the class list."""
+
+import numpy as np
+
+from orandnet.files.mask import IGNORE_INDEX
+
+BACKGROUND = 0
+
+
+def id_translation(file_ids: tuple[int, ...]) -> dict[int, int]:
+    """Return which id in a mask file becomes which id of ours; background and 255 stay."""
+    foreground = {file_id: class_id for class_id, file_id in enumerate(file_ids, start=1)}
+    return {BACKGROUND: BACKGROUND, **foreground, IGNORE_INDEX: IGNORE_INDEX}
+
+
+def unknown_ids(mask: np.ndarray, known: np.ndarray) -> str | None:
+    """Say which ids of a (H, W) uint8 mask are not `known`, a (256,) table of bool; None if all are."""
+    present = np.bincount(mask.ravel(), minlength=256) > 0
+    unknown = np.flatnonzero(present & ~known).tolist()
+    return f"has ids outside dataset.classes: {', '.join(map(str, unknown))}" if unknown else None

@@ -1,0 +1,120 @@
+"""Settings of the data set: the embedded scenes, or any folder in VOC layout."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from orandnet.settings import Section
+
+NUM_SCENE_CLASSES = 6
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Lists(Section):
+    """Image lists of the splits: names under ImageSets/Segmentation, or paths."""
+
+    train: Name = Field(default="train", description="Images on which CAMs and pseudo masks are evaluated.")
+    train_aug: Name = Field(
+        default="train_aug",
+        description="Images that are trained on; `train` is always part of them. If the default list is "
+        "missing, `train` serves for both.",
+    )
+    val: Name = Field(default="val", description="Images on which segmentation is evaluated.")
+    test: Name = Field(
+        default="test", description="Images to predict for a test server. The default list may be missing."
+    )
+
+
+class Scenes(Section):
+    """Size of the generated data set (`kind: scenes`)."""
+
+    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, description="Images of the split train.")
+    num_train_aug: int = Field(
+        default=400,
+        ge=NUM_SCENE_CLASSES,
+        description="Images of the split train_aug, those of train included.",
+    )
+    num_val: int = Field(default=100, ge=1, description="Images of the split val.")
+    num_test: int = Field(default=20, ge=0, description="Images of the split test.")
+    size: int = Field(
+        default=96,
+        ge=48,
+        le=1024,
+        description="Mean side of an image in pixels; sides vary by 1/6 around it.",
+    )
+    seed: int = Field(default=0, ge=0, description="Start of the random numbers; one seed, one data set.")
+
+    @model_validator(mode="after")
+    def _train_is_part_of_train_aug(self):
+        if self.num_train_aug < self.num_train:
+            raise ValueError(
+                f"num_train_aug: {self.num_train_aug} is less than num_train, {self.num_train}; "
+                "it counts the images of train too, so raise it."
+            )
+        return self
+
+
+class Settings(Section):
+    """Which images, labels and classes the run is about."""
+
+    kind: Literal["scenes", "voc"] = Field(
+        default="scenes",
+        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC.",
+    )
+    scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
+    root: Path | None = Field(
+        default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc)."
+    )
+    classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
+        default_factory=list,
+        description="Foreground classes (kind: voc): names in the order of their mask ids 1, 2, ..., or a "
+        "mapping of name to id in the mask files (a subset of a larger data set); a mapping is renumbered "
+        "1, 2, ... by ascending id.",
+    )
+    other_mask_ids: Literal["error", "ignore"] = Field(
+        default="error",
+        description="What becomes of mask ids and of labels (VOC XML, cls_labels.npy) outside the classes. "
+        "error: they are refused; ignore: such pixels count as 255 and such labels are dropped.",
+    )
+    lists: Lists = Field(default_factory=Lists, description="Image lists of the splits.")
+    masks: Name | None = Field(
+        default=None,
+        description="Folder of the true masks under root, for evaluation only; default: SegmentationClassAug "
+        "if there is one, else SegmentationClass.",
+    )
+    labels: Name = Field(
+        default="annotations",
+        description="Image labels: `annotations` for the XML files under root/Annotations, or the path "
+        "(from the working directory, else from root) of a cls_labels.npy or of a CSV with the columns "
+        "image_id,labels (names joined by `;`).",
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_distinct(cls, classes):
+        for name in classes:
+            if name == "background" or set(name) & set(";,\n"):
+                raise ValueError(
+                    f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names."
+                )
+        values = list(classes.values()) if isinstance(classes, dict) else classes
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} occurs twice; give every class its own name and mask id.")
+        if len(classes) > 254:
+            raise ValueError(f"{len(classes)} classes do not fit in 8-bit masks; give at most 254.")
+        return classes
+
+    @model_validator(mode="after")
+    def _kind_has_what_it_needs(self):
+        if self.kind == "voc" and self.root is None:
+            raise ValueError("root: is missing; kind: voc needs the folder that holds JPEGImages.")
+        if self.kind == "voc" and not self.classes:
+            raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
+        if self.kind == "scenes" and self.root is not None:
+            raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc to use it.")
+        return self

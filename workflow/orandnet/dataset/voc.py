@@ -1,0 +1,143 @@
+"""A folder in VOC layout: which images are in which split, and where image and mask lie."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orandnet.dataset.problems import refuse, repeated
+from orandnet.dataset.settings import Lists, Settings
+
+SPLITS = ("train", "train_aug", "val", "test")
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+_IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of the data set before its files have been looked into."""
+
+    image_id: str
+    image: Path
+    mask: Path | None
+    split: str
+
+
+def read_layout(settings: Settings) -> list[Entry]:
+    """Return the entries of all splits, in the order of the lists, each image once.
+
+    Images of train come first and stand for train_aug too, the split `train_aug` has the others. ValueError
+    if a folder, a list or an image is missing, if an id stands twice in a list or in two of the splits, or if
+    an image of train or val has no mask.
+    """
+    root = settings.root
+    if not (root / "JPEGImages").is_dir():
+        raise ValueError(
+            f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012."
+        )
+    ids = _split_ids(root, settings.lists, settings.limit)
+    images = _files_by_stem(root / "JPEGImages", _IMAGE_SUFFIXES)
+    masks = _files_by_stem(mask_folder(settings), (".png",))
+    rows = [(split, image_id) for split in SPLITS for image_id in ids[split]]
+    refuse(_missing_files(rows, images, masks, settings))
+    return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
+
+
+def mask_folder(settings: Settings) -> Path:
+    """Return the folder of the true masks; ValueError if there is none."""
+    candidates = [settings.masks] if settings.masks else ["SegmentationClassAug", "SegmentationClass"]
+    for name in candidates:
+        if (settings.root / name).is_dir():
+            return settings.root / name
+    raise ValueError(
+        f"dataset.masks: {settings.root} has no folder {' or '.join(candidates)}; "
+        "give the masks that train and val are evaluated with."
+    )
+
+
+def read_list(path: Path) -> list[str]:
+    """Return the image ids of a list: a bare id per line, or the paths of an image and its mask."""
+    ids, problems = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        fields = line.split()
+        if not fields:
+            continue
+        image_id = _id_of(fields[0])
+        if not _IMAGE_ID.fullmatch(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
+            problems.append(
+                f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask."
+            )
+        ids.append(image_id)
+    problems += [f"{path}: {image_id} is listed twice; remove one line." for image_id in repeated(ids)]
+    refuse(problems)
+    return ids
+
+
+def _split_ids(root: Path, lists: Lists, limit: int | None) -> dict[str, list[str]]:
+    """Ids by split; those of train are taken out of train_aug, and no other overlap is allowed."""
+    ids = {}
+    for split in SPLITS:
+        path = _list_path(root, lists, split)
+        ids[split] = read_list(path)[:limit] if path else []
+        if path and not ids[split]:
+            raise ValueError(f"{path}: the list of {split} is empty; write one image id per line.")
+    train = set(ids["train"])
+    ids["train_aug"] = [image_id for image_id in ids["train_aug"] if image_id not in train]
+    members = {"train_aug": train | set(ids["train_aug"]), "val": set(ids["val"]), "test": set(ids["test"])}
+    refuse(
+        [
+            f"{image_id}: is in the lists of both {first} and {second}; an image may be in one of them only."
+            for first, second in (("train_aug", "val"), ("train_aug", "test"), ("val", "test"))
+            for image_id in sorted(members[first] & members[second])
+        ]
+    )
+    return ids
+
+
+def _list_path(root: Path, lists: Lists, split: str) -> Path | None:
+    name = getattr(lists, split)
+    folder = root / "ImageSets" / "Segmentation"
+    candidates = [folder / name, folder / f"{name}.txt"] + ([Path(name)] if "/" in name else [])
+    found = next((path for path in candidates if path.is_file()), None)
+    is_default = name == Lists.model_fields[split].default
+    if found or (is_default and split in ("train_aug", "test")):
+        return found
+    raise ValueError(
+        f"dataset.lists.{split}: {name!r} is neither in {folder} nor a path; make the list or correct it."
+    )
+
+
+def _files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes:
+            if path.stem in found:
+                raise ValueError(
+                    f"{path}: lies beside {found[path.stem].name}; keep one file per image id in {folder}."
+                )
+            found[path.stem] = path
+    return found
+
+
+def _missing_files(
+    rows: Iterable[tuple[str, str]], images: dict, masks: dict, settings: Settings
+) -> list[str]:
+    problems = []
+    for split, image_id in rows:
+        if image_id not in images:
+            problems.append(
+                f"{settings.root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
+                "add the image or remove the line."
+            )
+        elif split in ("train", "val") and image_id not in masks:
+            problems.append(
+                f"{mask_folder(settings)}: has no mask {image_id}.png, which {split} is evaluated with; "
+                "add the mask or remove the line from the list."
+            )
+    return problems
+
+
+def _id_of(field: str) -> str:
+    name = field.replace("\\", "/").rsplit("/", 1)[-1]
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in _IMAGE_SUFFIXES else name

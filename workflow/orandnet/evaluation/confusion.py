@@ -1,0 +1,114 @@
+"""Confusion matrices and the numbers read from them.
+
+One matrix is summed over a whole data set before anything is divided (Everingham et al., VOC). What a class counts
+for, where it is rare, is where published code disagrees; here
+
+    IoU        TP / (TP + FP + FN)   undefined only if the class is neither in the truth nor predicted
+    precision  TP / (TP + FP)        undefined if the class is never predicted
+    recall     TP / (TP + FN)        undefined if the class is not in the truth
+
+An undefined value is nan and left out of the mean. So a class that is absent from the truth but predicted counts as
+IoU 0 and precision 0, since its false positives are errors, and it leaves recall alone. Means go over all classes,
+background included. On a data set that holds and predicts every class all conventions agree.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from orandnet.files.mask import IGNORE_INDEX
+
+NUM_IDS = 256  # what a uint8 mask can hold
+
+
+class Scores(NamedTuple):
+    """Per class (..., C) float64 in [0, 1] or nan, and their means (...,) over the classes that are defined."""
+
+    iou: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    miou: np.ndarray
+    mean_precision: np.ndarray
+    mean_recall: np.ndarray
+
+
+def confusion_matrix(prediction: np.ndarray, ground_truth: np.ndarray, *, num_classes: int) -> np.ndarray:
+    """Return how many pixels of each true class were predicted as each class.
+
+    Args:
+        prediction: (H, W) uint8 mask ids; 255 counts as background, as in IRN (Ahn et al., 2019), so that leaving
+            pixels undecided cannot raise a score.
+        ground_truth: (H, W) uint8 mask ids; pixels of 255 are not counted.
+        num_classes: number of classes C with background.
+
+    Returns:
+        (C, C) int64, rows = ground truth, columns = prediction.
+
+    Raises:
+        ValueError: if the shapes differ or an id other than 255 is not below `num_classes`.
+    """
+    prediction, ground_truth = _ids(prediction, "prediction"), _ids(ground_truth, "ground truth")
+    if prediction.shape != ground_truth.shape:
+        raise ValueError(
+            f"prediction: the shape {prediction.shape} differs from the ground truth's {ground_truth.shape}; "
+            "resize the prediction to its image."
+        )
+    # every pair of ids has a place in 16 bits: no pixel needs to be masked out first
+    pairs = (ground_truth.astype(np.uint16) << 8) | prediction
+    counts = np.bincount(pairs.ravel(), minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
+    counts[:, 0] += counts[:, IGNORE_INDEX]
+    check_ids(counts[:IGNORE_INDEX].sum(1), num_classes, "ground truth")
+    check_ids(counts[:, :IGNORE_INDEX].sum(0), num_classes, "prediction")
+    return counts[:num_classes, :num_classes].astype(np.int64)
+
+
+def _ids(mask: np.ndarray, name: str) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.dtype == np.uint8:
+        return mask
+    if not np.issubdtype(mask.dtype, np.integer) or (mask.size and (mask.min() < 0 or mask.max() > 255)):
+        raise ValueError(f"{name}: a mask of type {mask.dtype} holds no uint8 ids; convert it to mask ids.")
+    return mask.astype(np.uint8)
+
+
+def check_ids(counts: np.ndarray, num_classes: int, name: str) -> None:
+    """Refuse counted ids from `num_classes` on.
+
+    Args:
+        counts: (255,) pixels of every id, ignored ones left out.
+        num_classes: number of classes with background.
+        name: what was counted, for the message.
+    """
+    strange = np.flatnonzero(counts[num_classes:])
+    if strange.size:
+        raise ValueError(
+            f"{name}: mask id {num_classes + strange[0]} is outside the {num_classes} classes "
+            "(0 = background, 255 = ignore); give the class list that the masks were made with."
+        )
+
+
+def scores(confusion: np.ndarray, *, drop_last: bool = False) -> Scores:
+    """Return IoU, precision and recall per class and their means (conventions: top of the module).
+
+    Args:
+        confusion: (..., C, C) counts, rows = ground truth.
+        drop_last: leave the last class out, row and column: the evaluator of the published ORANDNet numbers counts
+            20 of VOC's 21 classes (no tvmonitor).
+    """
+    confusion = np.asarray(confusion)
+    if drop_last:
+        confusion = confusion[..., :-1, :-1]
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    predicted, true = confusion.sum(-2), confusion.sum(-1)
+    per_class = (_ratio(hits, predicted + true - hits), _ratio(hits, predicted), _ratio(hits, true))
+    return Scores(*per_class, *map(_mean, per_class))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    undefined = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))

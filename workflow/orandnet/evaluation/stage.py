@@ -1,0 +1,143 @@
+"""Scores or masks -> numbers against the ground truth, in percent."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from orandnet.dataset.ground_truth import GroundTruth
+from orandnet.dataset.index import Index, Record, read_index
+from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
+from orandnet.evaluation.settings import Settings
+from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, thresholds_by_rule
+from orandnet.files.atomic import atomic_path
+from orandnet.files.mask import MaskList
+from orandnet.files.store import CamStore
+from orandnet.grid import resize_scores
+from orandnet.progress import track
+
+SUMMARY = ("miou", "precision", "recall", "miou_legacy")
+
+
+def cam(
+    *,
+    index: Path,
+    ground_truth: Path,
+    cams: list[Path],
+    output: Path,
+    curve_output: Path,
+    per_class_output: Path,
+    settings: Settings,
+    background_threshold: float,
+    split: str = "train",
+) -> None:
+    """Evaluate the masks of a CAM store at every background threshold.
+
+    Args:
+        index: index.csv of the data set.
+        ground_truth: ground_truth.json of the data set.
+        cams: shards of the CAM store.
+        output: summary (CSV), one row per threshold rule.
+        curve_output: mIoU, mean precision and mean recall by threshold (CSV).
+        per_class_output: the numbers of every class by threshold rule (CSV).
+        settings: which thresholds.
+        background_threshold: the threshold of the rule `fixed`.
+        split: images to evaluate.
+    """
+    images, grid = read_index(index), settings.thresholds()
+    thresholds = np.append(grid, background_threshold)
+    records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
+    confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
+    curve = curve_of(grid, scores(confusion[:-1]))
+    confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
+    chosen = thresholds_by_rule(curve, background_threshold=background_threshold)
+    confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
+    rows = ((rule, chosen[rule], *_summary(c), str(rule != "fixed").lower()) for rule, c in confusions.items())
+    _write(curve_output, curve._fields, np.transpose(curve).tolist())
+    _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
+    _write_per_class(per_class_output, "threshold_rule", images, confusions)
+
+
+def prediction(
+    *,
+    index: Path,
+    ground_truth: Path,
+    masks: list[Path],
+    output: Path,
+    per_class_output: Path,
+    split: str = "val",
+) -> None:
+    """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
+
+    Args:
+        index: index.csv of the data set.
+        ground_truth: ground_truth.json of the data set.
+        masks: lists of the predicted masks (CSV).
+        output: summary (CSV), one row per variant.
+        per_class_output: the numbers of every class by variant (CSV).
+        split: images to evaluate.
+    """
+    images, truth, predicted = read_index(index), GroundTruth(index, ground_truth), MaskList(masks)
+    shape = (images.num_classes, images.num_classes)
+    confusions = {variant: np.zeros(shape, dtype=np.int64) for variant in predicted.variants}
+    for record in track(_records(images, split, index), f"evaluation of {split}"):
+        true = truth.read(record.image_id)
+        for variant, confusion in confusions.items():
+            mask = predicted.read(record.image_id, variant)
+            confusion += confusion_matrix(mask, true, num_classes=images.num_classes)
+    rows = ((variant, *_summary(confusion)) for variant, confusion in confusions.items())
+    _write(output, ("variant", *SUMMARY), rows)
+    _write_per_class(per_class_output, "variant", images, confusions)
+
+
+def _sweep(
+    images: Index, records: list[Record], store: CamStore, truth: GroundTruth, thresholds: np.ndarray
+) -> np.ndarray:
+    """Return the (T, C, C) confusion matrices of all records, one image in memory at a time."""
+    total = np.zeros((len(thresholds), images.num_classes, images.num_classes), dtype=np.int64)
+    for record in track(records, "threshold sweep"):
+        stored = store[record.image_id]
+        total += confusion_by_threshold(
+            resize_scores(stored.scores, record.size),
+            stored.classes,
+            truth.read(record.image_id),
+            thresholds,
+            num_classes=images.num_classes,
+        )
+    return total
+
+
+def _records(images: Index, split: str, path: Path) -> list[Record]:
+    records = images.subset(split)
+    if not records:
+        raise ValueError(f"{path}: no image is in the split {split!r}; choose a split that has images.")
+    return records
+
+
+def _summary(confusion: np.ndarray) -> tuple:
+    full, legacy = scores(confusion), scores(confusion, drop_last=True)
+    means = (full.miou, full.mean_precision, full.mean_recall, legacy.miou)
+    return tuple(100 * float(value) for value in means)
+
+
+def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, np.ndarray]) -> None:
+    names = ("background", *images.class_names)
+    rows = (row for name, confusion in confusions.items() for row in _per_class(name, names, scores(confusion)))
+    _write(path, (key, "class", "iou", "precision", "recall"), rows)
+
+
+def _per_class(key: str, names: Sequence[str], result: Scores) -> Iterator[tuple]:
+    for name, *values in zip(names, result.iou, result.precision, result.recall, strict=True):
+        yield (key, name, *(100 * float(value) for value in values))
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV, numbers in full precision, undefined ones (nan) as empty cells."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([["" if value != value else value for value in row] for row in rows])
+
+
+COMMANDS = {"cam": cam, "prediction": prediction}

@@ -1,0 +1,65 @@
+"""Weights and training states as safetensors: plain numbers, no code is run on reading."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from orandnet.files.atomic import atomic_path
+
+METADATA_KEY = "orandnet"
+
+
+def save_weights(path: Path, state_dict: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors and text metadata; the file appears under its name when it is whole.
+
+    Args:
+        path: the file.
+        state_dict: name -> tensor, any device.
+        metadata: name -> text; use JSON for structured values.
+    """
+    tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state_dict.items()}
+    with atomic_path(Path(path)) as temporary:
+        # one key: the file format keeps no order among several, and equal weights must give equal bytes
+        save_file(tensors, temporary, metadata={METADATA_KEY: encode(dict(metadata))})
+
+
+def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return (name -> CPU tensor, metadata) of a safetensors file.
+
+    Raises:
+        ValueError: if the file is missing or is not a safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file ({error}); make or fetch it again.") from error
+
+
+def load_backbone(network: torch.nn.Module, path: Path, prefix: str = "backbone.") -> None:
+    """Start a network's backbone from the tensors `backbone.*` of another network's weights file.
+
+    Raises:
+        ValueError: if names or shapes do not fit, so that nothing is silently left at random values.
+    """
+    weights, _ = load_weights(path)
+    backbone = {name: tensor for name, tensor in weights.items() if name.startswith(prefix)}
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(prefix)}
+    missing = sorted(own.keys() - backbone.keys())
+    unfit = [name for name in own.keys() & backbone.keys() if own[name].shape != backbone[name].shape]
+    if missing or unfit:
+        raise ValueError(
+            f"{path}: {len(missing)} backbone tensors are missing and {len(unfit)} differ in shape, "
+            f"for example {(missing + sorted(unfit))[0]}; use the same backbone in both sections."
+        )
+    network.load_state_dict({name: backbone[name] for name in own}, strict=False)
+
+
+def encode(value: object) -> str:
+    """Return JSON with sorted keys, for metadata."""
+    return json.dumps(value, sort_keys=True)

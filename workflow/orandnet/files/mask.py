@@ -1,0 +1,170 @@
+"""Masks as palette PNGs, and the lists that declare them to the workflow.
+
+Ten thousand PNGs are no good as outputs of a workflow. A list (CSV `image_id,variant,sha256`) stands for
+them; the PNGs lie beside it at `<folder of the list>/<variant>/<image_id>.png`, without a variant folder
+where `variant` is "".
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from orandnet.files.atomic import atomic_path
+
+IGNORE_INDEX = 255
+LIST_COLUMNS = ("image_id", "variant", "sha256")
+
+
+def voc_palette() -> list[int]:
+    """Return the 256 RGB colours of PASCAL VOC masks, flat: 768 ints in 0..255.
+
+    Bits 0, 1, 2 of an id go to red, green, blue from the highest bit down, then bits 3, 4, 5 and so on
+    (Everingham et al., VOC development kit).
+    """
+    ids = np.arange(256)
+    colors = np.zeros((256, 3), dtype=int)
+    for position in range(8):
+        for channel in range(3):
+            colors[:, channel] |= ((ids >> (3 * position + channel)) & 1) << (7 - position)
+    return colors.ravel().tolist()
+
+
+_PALETTE = voc_palette()
+
+
+def write_mask(path: Path, mask: np.ndarray) -> str:
+    """Write a mask as an 8-bit palette PNG in VOC colours, atomically; return the SHA-256 of the file.
+
+    Args:
+        path: the PNG.
+        mask: (H, W) uint8 mask ids, 255 = ignore.
+    """
+    if mask.dtype != np.uint8 or mask.ndim != 2 or 0 in mask.shape:
+        raise ValueError(
+            f"{path}: a mask must be a filled (H, W) uint8 array, not {mask.dtype} {mask.shape}; convert it."
+        )
+    image = Image.fromarray(mask)
+    image.putpalette(_PALETTE)
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.getbuffer())
+    return hashlib.sha256(encoded.getbuffer()).hexdigest()
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Return the mask ids of a palette (P) or 8-bit grey (L) image as (H, W) uint8; refuse other kinds."""
+    try:
+        with Image.open(path) as image:
+            # PIL stretches 2- and 4-bit grey to 0..255, which would change the ids
+            stretched = image.mode == "L" and any(str(tile[3]).startswith("L;") for tile in image.tile)
+            if image.mode not in ("P", "L") or stretched:
+                kind = "less than 8-bit grey" if stretched else f"mode {image.mode}"
+                raise ValueError(
+                    f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; "
+                    "save class ids as a palette PNG (colours alone do not tell the class)."
+                )
+            return np.array(image)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such mask; make it or correct the path.") from None
+    except (OSError, SyntaxError, UnidentifiedImageError) as error:
+        raise ValueError(
+            f"{path}: the mask cannot be decoded ({error}); copy or make the file again."
+        ) from None
+
+
+def write_mask_list(path: Path, rows: Iterable[dict]) -> None:
+    """Write the list of masks that lie beside `path`, atomically, in the order given.
+
+    Args:
+        path: the CSV.
+        rows: dicts with `image_id`, optionally `variant` (default "") and `sha256` of the PNG (default:
+            computed from the file, which must lie in its place). May be a generator that writes each PNG
+            before it yields the row.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, LIST_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            row = {"variant": "", **row}
+            if "sha256" not in row:
+                row["sha256"] = _sha256(_png_path(path, row["image_id"], row["variant"]))
+            writer.writerow(row)
+
+
+def read_mask_list(paths: Iterable[Path]) -> list[dict]:
+    """Return the rows of one or more lists: dicts of `image_id`, `variant`, `sha256` and `path` (the PNG)."""
+    rows = []
+    for path in map(Path, paths):
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != LIST_COLUMNS:
+                raise ValueError(
+                    f"{path}: the columns are {reader.fieldnames}, not {','.join(LIST_COLUMNS)}; "
+                    "give a list of masks that a stage wrote."
+                )
+            rows += [{**row, "path": _png_path(path, row["image_id"], row["variant"])} for row in reader]
+    return rows
+
+
+class MaskList:
+    """Masks of one or more lists by image id (and variant)."""
+
+    def __init__(self, paths: Iterable[Path]):
+        """Read the lists; a mask that is listed twice is refused."""
+        self._rows: dict[tuple[str, str], dict] = {}
+        for row in read_mask_list(paths):
+            key = (row["image_id"], row["variant"])
+            if key in self._rows:
+                raise ValueError(
+                    f"{row['path']}: the mask is listed twice, first as {self._rows[key]['path']}; "
+                    "give every list of one method once."
+                )
+            self._rows[key] = row
+
+    @property
+    def image_ids(self) -> list[str]:
+        """Image ids in the order of the lists, each once."""
+        return list(dict.fromkeys(image_id for image_id, _ in self._rows))
+
+    @property
+    def variants(self) -> list[str]:
+        """Variants in the order of their first appearance; [""] where there is one mask per image."""
+        return list(dict.fromkeys(variant for _, variant in self._rows))
+
+    def path(self, image_id: str, variant: str = "") -> Path:
+        """Return where the PNG of an image lies."""
+        return self._row(image_id, variant)["path"]
+
+    def read(self, image_id: str, variant: str = "") -> np.ndarray:
+        """Return a mask as (H, W) uint8 after a check that the PNG is still the one that was listed."""
+        row = self._row(image_id, variant)
+        if _sha256(row["path"]) != row["sha256"]:
+            raise ValueError(
+                f"{row['path']}: the mask differs from its list; run the stage that made it again."
+            )
+        return read_mask(row["path"])
+
+    def _row(self, image_id: str, variant: str) -> dict:
+        if (image_id, variant) not in self._rows:
+            raise ValueError(
+                f"{image_id}: no mask (variant {variant!r}) of this image in {len(self._rows)} listed; "
+                "make the masks of its split."
+            )
+        return self._rows[image_id, variant]
+
+
+def _png_path(list_path: Path, image_id: str, variant: str) -> Path:
+    return Path(list_path).parent / variant / f"{image_id}.png"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: the listed mask is missing; run the stage that makes it again.") from None

@@ -1,0 +1,100 @@
+"""Fingerprints of code: which stages does an edit touch?
+
+Snakemake does not see edits of imported modules. So each rule carries, as a parameter, a hash of everything its stage
+imports from this package. The hash is taken of the normalised syntax tree: comments, docstrings, blank lines and file
+dates do not count. Reads source files only, imports nothing.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "orandnet"
+PACKAGE_FOLDER = Path(__file__).parent
+
+
+@cache
+def fingerprint(module: str) -> str:
+    """Return 16 hexadecimal digits for the code that `module` (such as `orandnet.cam.stage`) runs on.
+
+    Covers the module, all it imports from the package however deep, and the data tables (*.csv) beside them.
+
+    Raises:
+        ValueError: if the module does not exist.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(import_closure(module)):
+        digest.update(f"{name}\n{_normalised(name)}\n".encode())
+    for table in sorted({path for name in import_closure(module) for path in _file(name).parent.glob("*.csv")}):
+        digest.update(table.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def import_closure(module: str) -> frozenset[str]:
+    """Return the names of the package's modules that `module` imports, itself included.
+
+    Imports inside functions count too, and so do the packages on the way.
+    """
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        if _file(name) is None:
+            raise ValueError(f"{name}: no such module in the package {PACKAGE}; check the stage's name.")
+        found.add(name)
+        waiting += _parents(name) + [found_name for found_name in _imports(name) if _file(found_name)]
+    return frozenset(found)
+
+
+def _file(name: str) -> Path | None:
+    """Return the source file of a module of the package, or None where there is none."""
+    first, *rest = name.split(".")
+    if first != PACKAGE:
+        return None
+    folder = PACKAGE_FOLDER.joinpath(*rest)
+    if (folder / "__init__.py").is_file():
+        return folder / "__init__.py"
+    file = folder.with_suffix(".py")
+    return file if rest and file.is_file() else None
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(_file(name).read_text(encoding="utf-8"))
+
+
+@cache
+def _imports(name: str) -> frozenset[str]:
+    """Return what a module imports by absolute name; `from a import b` may mean module a.b or a name in a."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+@cache
+def _normalised(name: str) -> str:
+    """Return the module's code without comments and docstrings, in one layout."""
+    tree = ast.parse(ast.unparse(_tree(name)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

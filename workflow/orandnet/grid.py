@@ -1,0 +1,48 @@
+"""The grid on which CAMs are stored, and the way back to the image's size.
+
+All CAMs of an image lie on one grid, so that sources can be fused cell by cell. numpy only.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+GRID_STRIDE = 4
+
+
+def grid_shape(size: tuple[int, int], stride: int = GRID_STRIDE) -> tuple[int, int]:
+    """Return the (h, w) cells that cover an image of `size` (H, W) pixels, `stride` pixels to a cell."""
+    height, width = size
+    return -(-height // stride), -(-width // stride)
+
+
+@lru_cache(maxsize=256)
+def _weights(cells: int, pixels: int) -> np.ndarray:
+    """Return the (pixels, cells) float32 matrix of linear interpolation with half-pixel centres."""
+    position = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
+    low = np.floor(position).astype(np.int64)
+    high = np.minimum(low + 1, cells - 1)
+    fraction = position - low
+    matrix = np.zeros((pixels, cells), dtype=np.float32)
+    np.add.at(matrix, (np.arange(pixels), low), 1 - fraction)
+    np.add.at(matrix, (np.arange(pixels), high), fraction)
+    return matrix
+
+
+def resize_scores(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return scores resized bilinearly, half-pixel centres, as torch's `align_corners=False`.
+
+    Args:
+        scores: (K, h, w) float; K may be 0.
+        shape: (H, W) of the result.
+
+    Returns:
+        (K, H, W) float32; values stay within the range of each map.
+    """
+    scores = np.asarray(scores, dtype=np.float32)
+    if scores.shape[1:] == tuple(shape):
+        return scores.copy()
+    rows = _weights(scores.shape[1], shape[0])
+    columns = _weights(scores.shape[2], shape[1])
+    # without einsum: two matrix products, the smaller intermediate first
+    return np.matmul(rows, np.matmul(scores, columns.T))

@@ -1,0 +1,60 @@
+"""Labels that teach which pixels belong together, from CAMs alone (Ahn, Cho & Kwak 2019)."""
+
+import numpy as np
+
+from orandnet.crf import CrfSettings, crf_from_labels
+from orandnet.files.mask import IGNORE_INDEX
+
+BACKGROUND = 0
+
+
+def ir_label(
+    rgb: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    *,
+    foreground_threshold: float = 0.30,
+    background_threshold: float = 0.05,
+    confidence: float = 0.7,
+    crf: CrfSettings,
+) -> np.ndarray:
+    """Return the mask ids of the confident pixels of an image.
+
+    The scores are labelled twice, by arg-max against a constant background score and a dense CRF. What stays
+    foreground against the high threshold is confident foreground, what stays background against the low one
+    is confident background, and the pixels between teach nothing.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        scores: (K, H, W) float in [0, 1].
+        classes: (K,) mask ids, K >= 0.
+        foreground_threshold: background score of the first labelling.
+        background_threshold: background score of the second labelling.
+        confidence: probability in (0, 1) that the CRF gives to the arg-max.
+        crf: pairwise terms.
+
+    Returns:
+        (H, W) uint8 of 0, `classes`, and 255 where unsure.
+    """
+    thresholds = (foreground_threshold, background_threshold)
+    labels = np.stack([label_against(scores, threshold) for threshold in thresholds])
+    foreground, background = crf_from_labels(
+        rgb, labels, num_labels=len(classes) + 1, confidence=confidence, settings=crf
+    )
+    ids = np.concatenate([[BACKGROUND], classes]).astype(np.uint8)
+    unsure_as_ignored = np.where(foreground > 0, ids[foreground], np.uint8(IGNORE_INDEX))
+    return np.where((foreground == 0) & (background == 0), np.uint8(BACKGROUND), unsure_as_ignored)
+
+
+def label_against(scores: np.ndarray, background_score: float) -> np.ndarray:
+    """Return 1 + the place of the best class where it exceeds the background's score, else 0.
+
+    Args:
+        scores: (K, H, W) float.
+        background_score: score of the background at every pixel; it wins ties.
+
+    Returns:
+        (H, W) int64 in 0..K.
+    """
+    background = np.full((1, *scores.shape[1:]), background_score, dtype=scores.dtype)
+    return np.concatenate([background, scores]).argmax(axis=0)

@@ -1,0 +1,121 @@
+"""The loss that lets a boundary map explain which pixels belong together (Ahn, Cho & Kwak 2019).
+
+Pairs of confident cells within a radius are of three kinds: both background, both of one foreground class,
+of different classes. With a = 1 - max of the boundary on the path between the two and means
+over all pairs of a kind,
+
+    loss = 1/2 [ 1/2 mean_background(-log a) + 1/2 mean_foreground(-log a) + mean_different(-log(1 - a)) ]
+
+The sum runs over the offsets one after the other, and its gradient is written down instead of recorded: the
+memory is that of a few planes, where recording all pairs takes a plane for each cell of the paths of 152
+offsets.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from orandnet.files.mask import IGNORE_INDEX
+from orandnet.irn.affinity import Offset, fits, offsets, path_cells, path_maximum, window
+
+EPSILON = 1e-5  # keeps the logarithm finite
+SHARES = (0.25, 0.25, 0.5)  # of the kinds: same background, same foreground, different
+
+
+class AffinityLoss(NamedTuple):
+    """The loss and, for the history, its parts without gradient.
+
+    Attributes:
+        loss: () float, to be minimised.
+        background: mean over pairs of two background cells.
+        foreground: mean over pairs of two cells of one class.
+        different: mean over pairs of two classes.
+    """
+
+    loss: Tensor
+    background: Tensor
+    foreground: Tensor
+    different: Tensor
+
+
+def affinity_loss(boundary: Tensor, labels: Tensor, *, radius: int) -> AffinityLoss:
+    """Return the loss of boundary maps against labels; a kind without pairs counts 0.
+
+    Args:
+        boundary: (N, h, w) float in [0, 1].
+        labels: (N, h, w) integer mask ids, 255 = ignore.
+        radius: pairs below this distance, in cells, are looked at (10 in the published code).
+    """
+    loss, means = _AffinityLoss.apply(boundary, labels, radius)
+    return AffinityLoss(loss, *means)
+
+
+def training_loss(network: nn.Module, batch: tuple[Tensor, Tensor], *, radius: int) -> dict[str, Tensor]:
+    """Return the loss of a network and its parts by name, as the training loop takes them.
+
+    Args:
+        network: RGB -> boundary logits (N, h, w).
+        batch: (N, 3, H, W) uint8 RGB and (N, h, w) uint8 mask ids of the grid cells, 255 = ignore.
+        radius: as in `affinity_loss`.
+    """
+    rgb, labels = batch
+    return affinity_loss(network(rgb).sigmoid(), labels, radius=radius)._asdict()
+
+
+def pair_kinds(labels: Tensor, offset: Offset) -> Tensor:
+    """Return which pairs of an offset are same background, same foreground, different.
+
+    Args:
+        labels: (N, h, w) integer mask ids, 255 = ignore.
+        offset: (dy, dx) that fits the grid.
+
+    Returns:
+        (3, N, h - dy, w - |dx|) bool; pairs with an ignored end are of no kind.
+    """
+    first, second = window(labels, (0, 0), offset), window(labels, offset, offset)
+    known = (first != IGNORE_INDEX) & (second != IGNORE_INDEX)
+    same = known & (first == second)
+    return torch.stack([same & (first == 0), same & (first != 0), known & ~same])
+
+
+class _AffinityLoss(torch.autograd.Function):
+    """Loss and means by kind of (boundary, labels, radius); the gradient is made on the way forward."""
+
+    @staticmethod
+    def forward(ctx, boundary: Tensor, labels: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+        used = [offset for offset in offsets(radius) if fits(tuple(labels.shape[-2:]), offset)]
+        counts = boundary.new_zeros(len(SHARES))
+        for offset in used:
+            counts += pair_kinds(labels, offset).flatten(1).sum(1)
+        weights = 1 / counts.clamp(min=1)
+        shares = weights.new_tensor(SHARES)
+        means, gradient = torch.zeros_like(weights), torch.zeros_like(boundary)
+        for offset in used:
+            kinds = pair_kinds(labels, offset).to(boundary.dtype)
+            strongest = path_maximum(boundary, offset)
+            # the likelihood of what is seen: 1 - a = strongest where the classes differ, a elsewhere
+            likelihood = torch.where(kinds[2] > 0, strongest, 1 - strongest) + EPSILON
+            means += weights * (kinds * -likelihood.log()).flatten(1).sum(1)
+            direction = torch.stack([weights[0], weights[1], -weights[2]]) * shares
+            slope = torch.tensordot(direction, kinds, dims=1) / likelihood
+            _add_to_strongest(gradient, boundary, strongest, slope, offset)
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(means)
+        return means @ shares, means
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, loss_gradient: Tensor, _means_gradient: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return loss_gradient * gradient, None, None
+
+
+def _add_to_strongest(gradient: Tensor, boundary: Tensor, strongest: Tensor, slope: Tensor, offset: Offset) -> None:
+    """Add each pair's slope to the first cell of its path where the boundary is strongest, in place."""
+    for cell in path_cells(offset):
+        # shifted slices and no scatter: the sum has one order on every device
+        share = slope * (window(boundary, cell, offset) == strongest)
+        window(gradient, cell, offset).add_(share)
+        slope = slope - share

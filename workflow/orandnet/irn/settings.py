@@ -1,0 +1,105 @@
+"""Settings of the IRN stage; each command sees only its own part."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from orandnet.crf import CrfSettings
+from orandnet.settings import Backbone, Section
+from orandnet.training.settings import Training
+
+
+class LabelSettings(Section):
+    """How the labels that train the boundary network are read off the CAMs."""
+
+    foreground_threshold: float = Field(
+        0.30, ge=0, le=1, description="background score above which a class is confident foreground"
+    )
+    background_threshold: float = Field(
+        0.05, ge=0, le=1, description="background score below which all classes leave confident background"
+    )
+    confidence: float = Field(0.7, gt=0, lt=1, description="probability the CRF gives to the label it starts from")
+    crf: CrfSettings = Field(CrfSettings(), description="pairwise terms of the CRF")
+
+    @model_validator(mode="after")
+    def check_thresholds(self) -> Self:
+        """Refuse thresholds that would call a pixel both foreground and background."""
+        if self.background_threshold > self.foreground_threshold:
+            raise ValueError(
+                f"background_threshold {self.background_threshold} exceeds foreground_threshold "
+                f"{self.foreground_threshold}; exchange them."
+            )
+        return self
+
+
+class BoundaryBackbone(Backbone):
+    """The frozen feature extractor; by default IRN's ResNet-50 with strides (2, 2, 2, 1) and no dilation."""
+
+    dilated: bool = Field(
+        False,
+        description="keep the receptive field where a stride is removed by dilation; false is IRN's form, "
+        "stride (2, 2, 2, 1) without dilation",
+    )
+
+
+class BoundaryTraining(Training):
+    """Length and speed of the training; by default IRN's recipe with ORANDNet's batch (its code)."""
+
+    epochs: int = Field(3, ge=1, description="passes over the training images")
+    batch_size: int = Field(16, ge=1, description="images per step")
+    learning_rate: float = Field(0.1, gt=0, description="at the start")
+    head_learning_rate_factor: float = Field(
+        1.0, gt=0, description="multiplies learning_rate: all that learns is a new layer"
+    )
+    momentum: float = Field(
+        1e-4,
+        ge=0,
+        lt=1,
+        description="of sgd, beta 1 of adamw; the recipe's weight decay of 1e-4 lands in the place of the "
+        "momentum, so 1e-4 is what it trained with",
+    )
+
+
+class BoundarySettings(Section):
+    """The boundary network and its training."""
+
+    backbone: BoundaryBackbone = Field(BoundaryBackbone(), description="network whose frozen features are read")
+    output_stride: int = Field(16, ge=4, le=32, description="pixels of the image per cell of the last features")
+    stages: tuple[int, ...] = Field(
+        (0, 1, 2, 3, 4), min_length=1, description="stages of the backbone that are read, as timm counts them"
+    )
+    radius: int = Field(
+        10, ge=2, description="pairs of cells below this distance are compared in training, in grid cells"
+    )
+    crop_size: int = Field(512, ge=8, multiple_of=4, description="side of the training window in pixels")
+    random_scale: tuple[float, float] = Field((0.5, 1.5), description="range of the random factor of the image side")
+    training: BoundaryTraining = Field(BoundaryTraining(), description="length and speed of the training")
+
+    @model_validator(mode="after")
+    def check_random_scale(self) -> Self:
+        """Refuse an empty or non-positive range."""
+        low, high = self.random_scale
+        if not 0 < low <= high:
+            raise ValueError(f"random_scale {self.random_scale} is no range; write [low, high] with 0 < low <= high.")
+        return self
+
+
+class WalkSettings(Section):
+    """The random walk that spreads the CAM inside the boundaries."""
+
+    radius: int = Field(5, ge=2, description="cells below this distance are linked, in grid cells")
+    beta: float = Field(10.0, gt=0, description="power that sharpens the affinities")
+    steps: int = Field(256, ge=0, description="length of the walk")
+
+
+class Settings(Section):
+    """The section `irn`."""
+
+    labels: LabelSettings = Field(LabelSettings(), description="labels that train the boundary network")
+    boundary: BoundarySettings = Field(BoundarySettings(), description="boundary network and its training")
+    walk: WalkSettings = Field(WalkSettings(), description="random walk")
+    initial_source: str | None = Field(
+        None,
+        description="classification source whose trained backbone the boundary network reads, instead of "
+        "`boundary.backbone`'s weights; needs the same model there",
+    )

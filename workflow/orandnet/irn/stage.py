@@ -1,0 +1,136 @@
+"""IRN in three commands: label confident pixels, train the boundary network, walk inside the boundaries.
+
+Modules that need torch are imported by the two commands that use them: the many label jobs then start
+seconds sooner.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orandnet.dataset.image import read_rgb
+from orandnet.dataset.index import Record, read_index
+from orandnet.files.mask import MaskList, write_mask, write_mask_list
+from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
+from orandnet.grid import resize_scores
+from orandnet.irn.labels import ir_label
+from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
+from orandnet.progress import track
+
+if TYPE_CHECKING:
+    from orandnet.irn.boundary import BoundaryNetwork
+
+
+def labels(*, index: Path, cams: list[Path], output: Path, settings: LabelSettings, shard: str = "1-of-1") -> None:
+    """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them."""
+    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    store = CamStore(cams)
+    write_mask_list(output, _write_labels(records, store, output.parent, settings))
+
+
+def _write_labels(records: list[Record], store: CamStore, folder: Path, settings: LabelSettings) -> Iterator[dict]:
+    for record in track(records, "irn labels"):
+        cam = store[record.image_id]
+        label = ir_label(
+            read_rgb(record.image),
+            resize_scores(cam.scores, cam.size),
+            cam.classes,
+            foreground_threshold=settings.foreground_threshold,
+            background_threshold=settings.background_threshold,
+            confidence=settings.confidence,
+            crf=settings.crf,
+        )
+        sha256 = write_mask(folder / f"{record.image_id}.png", label)
+        yield {"image_id": record.image_id, "sha256": sha256}
+
+
+def train(
+    *,
+    index: Path,
+    labels: list[Path],
+    initial_weights: Path | None = None,
+    output: Path,
+    history_output: Path,
+    settings: BoundarySettings,
+    state: Path,
+    key: str,
+    random_seed: int = 0,
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone."""
+    import torch
+
+    from orandnet.device import select_device
+    from orandnet.files.checkpoint import save_weights
+    from orandnet.irn.boundary import describe, start_network
+    from orandnet.irn.loss import training_loss
+    from orandnet.irn.sample import LabelledWindows
+    from orandnet.training.loop import fit, write_history
+    from orandnet.training.state import remove_state
+
+    records, place = read_index(index).subset("train_aug"), select_device(device)
+    torch.manual_seed(random_seed)  # initial values of the edge branch
+    network = start_network(settings, initial_weights=initial_weights).to(place)
+    factor = settings.training.head_learning_rate_factor
+    history = fit(
+        network,
+        sample=LabelledWindows(records, MaskList(labels), settings, network.pad_rgb),
+        num_samples=len(records),
+        loss=lambda network, batch: training_loss(network, batch, radius=settings.radius),
+        settings=settings.training,
+        groups=[{"params": list(network.edge_parameters()), "lr_factor": factor}],
+        state=state,
+        key=key,
+        random_seed=random_seed,
+        device=place,
+        threads=threads,
+        description="irn",
+    )
+    write_history(history_output, history)
+    save_weights(output, network.state_dict(), describe(settings))
+    remove_state(state)
+
+
+def walk(
+    *,
+    index: Path,
+    cams: list[Path],
+    weights: Path,
+    output: Path,
+    settings: WalkSettings,
+    shard: str = "1-of-1",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Write the CAMs of a shard of train_aug after the random walk, in the store's format."""
+    import torch
+
+    from orandnet.device import select_device
+    from orandnet.irn.boundary import restore
+
+    torch.set_num_threads(threads)
+    network = restore(weights).to(select_device(device))
+    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    write_shard(output, _walked(records, CamStore(cams), network, settings))
+
+
+def _walked(
+    records: list[Record], store: CamStore, network: "BoundaryNetwork", settings: WalkSettings
+) -> Iterator[Cam]:
+    import torch
+
+    from orandnet.irn.boundary import predict_boundary
+    from orandnet.irn.random_walk import propagate, scaled_to_one
+    from orandnet.training.augment import to_tensor
+
+    place = network.merge.weight.device
+    for record in track(records, "irn walk"):
+        cam = store[record.image_id]
+        boundary = predict_boundary(network, to_tensor(read_rgb(record.image)).to(place))
+        scores = torch.from_numpy(cam.scores).to(place)
+        walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
+        yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
+
+
+COMMANDS = {"labels": labels, "train": train, "walk": walk}

@@ -1,0 +1,108 @@
+"""The networks between OR CAM and AND CAM: one class's maps in, one map of logits out."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from orandnet.backbone import create_model
+from orandnet.orandnet.settings import Settings
+from orandnet.settings import Backbone
+
+FIRST_PADDING = 100  # FCN-8s: the input is padded so that small images survive five poolings and a 7x7 window
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        layers += [
+            nn.Conv2d(channels, outputs, 3, padding=1),
+            nn.GroupNorm(4, outputs),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    """A light U-Net of three levels (Ronneberger et al., 2015) for maps of any size."""
+
+    def __init__(self, inputs: int, width: int):
+        """Build it for `inputs` channels, with `width` channels at the finest level."""
+        super().__init__()
+        widths = (width, 2 * width, 4 * width)
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip((inputs, *widths[:2]), widths, strict=True))
+        self.up = nn.ModuleList([_block(widths[2] + widths[1], widths[1]), _block(widths[1] + widths[0], widths[0])])
+        self.score = nn.Conv2d(widths[0], 1, kernel_size=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, 1, h, w) logits of (N, I, h, w) maps in [0, 1]."""
+        passed = []
+        features = maps
+        for level, block in enumerate(self.down):
+            features = block(functional.max_pool2d(features, 2, ceil_mode=True) if level else features)
+            passed.append(features)
+        for block, skip in zip(self.up, reversed(passed[:-1]), strict=True):
+            features = functional.interpolate(features, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            features = block(torch.cat([features, skip], dim=1))
+        return self.score(features)
+
+
+def bilinear_kernel(side: int) -> Tensor:
+    """Return the (1, 1, side, side) weights with which a transposed convolution interpolates bilinearly."""
+    factor = (side + 1) // 2
+    center = factor - 1 if side % 2 else factor - 0.5
+    ramp = 1 - (torch.arange(side) - center).abs() / factor
+    return (ramp[:, None] * ramp[None, :])[None, None]
+
+
+class Fcn8sVgg16(nn.Module):
+    """FCN-8s on VGG-16 (Long et al., 2015) with one output channel.
+
+    The first convolution takes maps instead of RGB, so it starts at random; the others start from ImageNet weights
+    if asked for. The scores of pool3, pool4 and fc7 are added, coarse to fine.
+    """
+
+    def __init__(self, inputs: int, settings: Settings):
+        """Build it for `inputs` channels."""
+        super().__init__()
+        vgg = create_model(Backbone(model="vgg16.tv_in1k", pretrained=settings.pretrained, weights=settings.weights))
+        layers = list(vgg.features)
+        layers[0] = nn.Conv2d(inputs, 64, kernel_size=3, padding=FIRST_PADDING)
+        for layer in layers:
+            if isinstance(layer, nn.MaxPool2d):
+                layer.ceil_mode = True
+        pools = [place + 1 for place, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
+        self.to_pool3 = nn.Sequential(*layers[: pools[2]])
+        self.to_pool4 = nn.Sequential(*layers[pools[2] : pools[3]])
+        fc6, fc7 = vgg.pre_logits.fc1, vgg.pre_logits.fc2
+        top = [fc6, nn.ReLU(inplace=True), nn.Dropout2d(), fc7, nn.ReLU(inplace=True), nn.Dropout2d()]
+        self.to_fc7 = nn.Sequential(*layers[pools[3] : pools[4]], *top)
+        self.score = nn.ModuleList(nn.Conv2d(channels, 1, kernel_size=1) for channels in (256, 512, 4096))
+        self.enlarge = nn.ModuleList(
+            nn.ConvTranspose2d(1, 1, side, stride=stride, bias=False) for side, stride in ((16, 8), (4, 2), (4, 2))
+        )
+        for layer in self.enlarge:
+            with torch.no_grad():
+                layer.weight.copy_(bilinear_kernel(layer.kernel_size[0]))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, 1, h, w) logits of (N, I, h, w) maps."""
+        pool3 = self.to_pool3(maps)
+        pool4 = self.to_pool4(pool3)
+        score = self.enlarge[2](self.score[2](self.to_fc7(pool4)))
+        score = self.enlarge[1](score + _crop(self.score[1](pool4), score.shape, 5))
+        score = self.enlarge[0](score + _crop(self.score[0](pool3), score.shape, 9))
+        return _crop(score, maps.shape, 31)
+
+
+def _crop(maps: Tensor, shape: torch.Size, offset: int) -> Tensor:
+    """Return the window of `shape`'s height and width that begins at `offset` in both axes (FCN-8s's offsets)."""
+    height, width = shape[-2:]
+    return maps[..., offset : offset + height, offset : offset + width]
+
+
+def create_network(settings: Settings) -> nn.Module:
+    """Return the network the settings describe."""
+    inputs = len(settings.inputs)
+    if settings.architecture == "unet":
+        return UNet(inputs, settings.width)
+    return Fcn8sVgg16(inputs, settings)

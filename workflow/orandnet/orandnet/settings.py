@@ -1,0 +1,61 @@
+"""Settings of the section `orandnet`."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from orandnet.settings import Section
+from orandnet.training.settings import Training
+
+
+class Settings(Section):
+    """The network between OR CAM and AND CAM."""
+
+    architecture: Literal["unet", "fcn8s_vgg16"] = Field(
+        "fcn8s_vgg16", description="fcn8s_vgg16 is the official one; unet is light, for small runs"
+    )
+    pretrained: bool = Field(True, description="of fcn8s_vgg16: start from the hub's ImageNet weights of VGG-16")
+    weights: str | None = Field(None, description="of fcn8s_vgg16: local file with those weights, instead of the hub")
+    width: int = Field(16, ge=4, description="of unet: channels at the finest level; doubled at each of two coarser")
+    inputs: list[Literal["or", "others"]] = Field(
+        ["or"],
+        min_length=1,
+        description="or: the class's OR CAM; others: the largest OR CAM among the image's other classes",
+    )
+    input_stride: Literal[1, 4] = Field(
+        1,
+        description="pixels per cell of the network's input; 1 is the image's size, 4 the grid of the store",
+    )
+    crop_size: int | None = Field(
+        None,
+        ge=8,
+        description="cells of the square training window; null takes whole maps and needs batch_size 1",
+    )
+    loss: Literal["bce", "official_softmax"] = Field(
+        "bce",
+        description="bce: per pixel and class; official_softmax: cross entropy over the image's classes, which "
+        "teaches nothing on images of one class",
+    )
+    divide_by_max: bool = Field(
+        False, description="divide the refined CAM of each class by its maximum; official_softmax always does"
+    )
+    training: Training = Field(
+        Training(
+            epochs=1,
+            max_iterations=5000,
+            batch_size=1,
+            learning_rate=1e-3,
+            head_learning_rate_factor=1.0,
+            momentum=0.0,
+            weight_decay=0.0,
+        ),
+        description="length, optimiser and schedule; the defaults are the values in effect in the official release",
+    )
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> "Settings":
+        if self.crop_size is None and self.training.batch_size > 1:
+            raise ValueError("crop_size null takes whole maps of any size, so training.batch_size must be 1")
+        if self.loss == "official_softmax" and self.training.batch_size > 1:
+            raise ValueError("loss official_softmax takes all classes of one image, so training.batch_size must be 1")
+        return self

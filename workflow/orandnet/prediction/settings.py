@@ -1,0 +1,60 @@
+"""Settings of the prediction stage."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from orandnet.crf import CrfSettings
+from orandnet.settings import Section
+
+Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
+
+
+class PredictionCrf(CrfSettings):
+    """Dense CRF on the probabilities; by default MCTformer's at test time (Xu et al., 2022, code)."""
+
+    iterations: int = Field(10, ge=1, description="mean field steps; fewer are not equivalent")
+    gaussian_sxy: float = Field(4.0, gt=0, description="standard deviation of the position, pixels")
+    gaussian_compat: float = Field(3.0, ge=0, description="weight of the smoothness term")
+    bilateral_sxy: float = Field(83.0, gt=0, description="standard deviation of the position, pixels")
+    bilateral_srgb: float = Field(5.0, gt=0, description="standard deviation of the colour, grey levels of 0..255")
+    bilateral_compat: float = Field(3.0, ge=0, description="weight of the appearance term")
+
+
+class PredictSettings(Section):
+    """What the prediction of one split depends on."""
+
+    scales: tuple[float, ...] = Field(
+        (0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, description="factors of the image side in the variants ms"
+    )
+    flip: bool = Field(True, description="also predict the mirrored image in the variants ms")
+    fusion: Literal["mean", "max"] = Field(
+        "max", description="how the probabilities of scales and mirror images are joined, per class"
+    )
+    variants: tuple[Variant, ...] = Field(
+        ("ss", "ms", "ss_crf", "ms_crf"),
+        min_length=1,
+        description="single or multi-scale, with or without CRF",
+    )
+    crf: PredictionCrf = Field(PredictionCrf(), description="of the variants ss_crf and ms_crf")
+    crf_min_probability: float = Field(
+        0.01,
+        ge=0,
+        lt=0.5,
+        description="classes that stay below it in the whole image are left out of the CRF",
+    )
+
+    @model_validator(mode="after")
+    def check_scales(self) -> Self:
+        """Refuse scales without 1, from which the single-scale variants come."""
+        if min(self.scales) <= 0 or 1.0 not in self.scales:
+            raise ValueError(f"scales {self.scales} must be above 0 and hold 1.0; write for example [0.5, 1.0, 1.5].")
+        return self
+
+
+class Settings(PredictSettings):
+    """The section `prediction`."""
+
+    splits: list[Literal["train", "train_aug", "val", "test"]] = Field(
+        ["val"], min_length=1, description="which images are predicted"
+    )

@@ -1,0 +1,92 @@
+"""Predict the masks of a split with a trained segmenter."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from orandnet.dataset.image import read_rgb
+from orandnet.dataset.index import Index, Record, read_index
+from orandnet.device import select_device
+from orandnet.files.checkpoint import load_weights
+from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.store import shard_slice
+from orandnet.prediction.inference import class_probabilities
+from orandnet.prediction.settings import PredictSettings
+from orandnet.prediction.variants import variant_masks
+from orandnet.prediction.workers import ordered_starmap
+from orandnet.progress import track
+from orandnet.segmenter.deeplab import DeepLab, restore
+
+
+def run(
+    *,
+    index: Path,
+    weights: Path,
+    output: Path,
+    settings: PredictSettings,
+    split: str,
+    shard: str = "1-of-1",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list."""
+    torch.set_num_threads(threads)
+    images, place = read_index(index), select_device(device)
+    records = shard_slice(images.subset(split), shard)
+    network = trained_network(weights, images).to(place)
+    refine = partial(
+        variant_masks,
+        variants=settings.variants,
+        crf=settings.crf,
+        min_probability=settings.crf_min_probability,
+    )
+    masks = ordered_starmap(refine, predict(network, records, settings, place), processes=max(0, threads - 1))
+    write_mask_list(output, write_masks(output.parent, records, masks))
+
+
+def trained_network(weights: Path, images: Index) -> DeepLab:
+    """Return the segmenter of a weights file in inference mode.
+
+    Raises:
+        ValueError: if it was trained for other classes than the index names.
+    """
+    network, class_names = restore(*load_weights(weights))
+    if class_names != tuple(images.class_names):
+        raise ValueError(
+            f"{weights}: trained for the classes {class_names}, but the data set has "
+            f"{tuple(images.class_names)}; train on this data set."
+        )
+    return network
+
+
+def predict(
+    network: nn.Module, records: list[Record], settings: PredictSettings, device: torch.device
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Yield RGB and class probabilities of each image; one pass serves all variants."""
+    multi_scale = any(variant.startswith("ms") for variant in settings.variants)
+    for record in track(records, "prediction"):
+        rgb = read_rgb(record.image)
+        probabilities = class_probabilities(
+            network,
+            rgb,
+            scales=settings.scales if multi_scale else (1.0,),
+            flip=settings.flip and multi_scale,
+            fusion=settings.fusion,
+            device=device,
+        )
+        yield rgb, probabilities
+
+
+def write_masks(folder: Path, records: list[Record], masks: Iterator[dict[str, np.ndarray]]) -> Iterator[dict]:
+    """Write each mask to `<folder>/<variant>/<image_id>.png` and yield its row of the list."""
+    for record, variants in zip(records, masks, strict=True):
+        for variant, mask in variants.items():
+            sha256 = write_mask(folder / variant / f"{record.image_id}.png", mask)
+            yield {"image_id": record.image_id, "variant": variant, "sha256": sha256}
+
+
+COMMANDS = {"": run}

@@ -1,0 +1,1 @@
+"""Scores to pseudo masks: the training targets of the segmentation model."""

@@ -1,0 +1,94 @@
+"""Scores of a CAM store -> pseudo masks of the train_aug images."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from orandnet.dataset.index import Record, read_index
+from orandnet.files.atomic import atomic_path
+from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.store import CamStore, shard_slice
+from orandnet.grid import resize_scores
+from orandnet.progress import say, track
+from orandnet.pseudo_mask.settings import MethodSettings
+from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
+
+MIN_FOREGROUND_SHARE = 0.001
+
+
+def run(
+    *,
+    index: Path,
+    cams: list[Path],
+    output: Path,
+    threshold_output: Path,
+    settings: MethodSettings,
+    curve: Path | None = None,
+    shard: str = "1-of-1",
+) -> None:
+    """Write palette PNGs beside their list, and how their threshold was chosen.
+
+    Args:
+        index: index.csv of the data set.
+        cams: shards of the CAM store to make masks of.
+        output: list of the shard's masks (CSV); the PNGs lie beside it.
+        threshold_output: JSON: the rule, the threshold, whether ground truth chose it, and the foreground share.
+        settings: rule and threshold of this method.
+        curve: curve.csv of the method's evaluation; needed by every rule but `fixed`.
+        shard: which part of the train_aug images, as `<i>-of-<n>`.
+    """
+    chosen = select_threshold(
+        read_curve(curve) if curve else None,
+        settings.threshold_rule,
+        background_threshold=settings.background_threshold,
+    )
+    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    shares: list[float] = []
+    write_mask_list(output, _masks(records, CamStore(cams), output.parent, chosen, shares))
+    _save_choice(threshold_output, settings.threshold_rule, chosen, shares)
+
+
+def read_curve(path: Path) -> Curve:
+    """Return a threshold curve as the evaluation wrote it; an empty cell is nan."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not set(Curve._fields) <= set(rows[0]):
+        raise ValueError(f"{path}: no threshold curve with {', '.join(Curve._fields)}; evaluate the CAMs first.")
+    return Curve(*(np.array([float(row[name] or "nan") for row in rows]) for name in Curve._fields))
+
+
+def _masks(
+    records: list[Record], store: CamStore, folder: Path, threshold: float, shares: list[float]
+) -> Iterator[dict]:
+    for record in track(records, "pseudo masks"):
+        cam = store[record.image_id]
+        mask = pseudo_mask(resize_scores(cam.scores, record.size), cam.classes, background_threshold=threshold)
+        shares.append(np.count_nonzero(mask) / mask.size)
+        yield {
+            "image_id": record.image_id,
+            "sha256": write_mask(folder / f"{record.image_id}.png", mask),
+        }
+
+
+def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -> None:
+    share = float(np.mean(shares)) if shares else None
+    if share is not None and share < MIN_FOREGROUND_SHARE:
+        say(
+            f"{path}: only {share:.4%} of the pixels of {len(shares)} pseudo masks are foreground; lower "
+            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns only background."
+        )
+    choice = {
+        "threshold_rule": rule,
+        "background_threshold": threshold,
+        "tuned_on_ground_truth": rule != "fixed",
+        "num_images": len(shares),
+        "foreground_share": share,
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(choice, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+COMMANDS = {"": run}

@@ -1,0 +1,1 @@
+"""What was measured, beside what was published: tables and figures."""

@@ -1,0 +1,85 @@
+"""The tables on the terminal: one decimal, mean and deviation in one cell, tuned rows marked."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+TITLES = {
+    "table1_pseudo_masks": "Table 1. Pseudo masks on the train images",
+    "table2_segmentation": "Table 2. Segmentation, mIoU",
+    "table3_scale_scheduling": "Table 3. Scale scheduling, mIoU on val",
+}
+HEADINGS = {
+    "threshold_rule": "threshold by",
+    "background_threshold": "threshold",
+    "miou": "mIoU",
+    "num_seeds": "seeds",
+    "published_miou": "publ. mIoU",
+    "published_precision": "publ. prec.",
+    "published_recall": "publ. recall",
+    "published_val": "publ. val",
+    "published_test": "publ. test",
+    "published_baseline": "publ. baseline",
+    "published_scale_scheduling": "publ. scale sch.",
+    "scale_scheduling": "scale scheduling",
+}
+AS_TEXT = ("method", "stage", "supervision", "threshold_rule", "num_seeds")
+DAGGER = "†"
+TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the train images"
+PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012; comparable with a run on that data set only"
+WIDTH_OF_A_LOG = 120
+
+
+def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
+    """Print tables that the report wrote, one after the other, with their notes.
+
+    Args:
+        paths: CSV files.
+        console: where to print; default: standard output.
+    """
+    if console is None:
+        console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+    for path in map(Path, paths):
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+        console.print(_table(path.stem, reader.fieldnames or (), rows))
+
+
+def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
+    notes = [TUNED_NOTE] if any(map(_is_tuned, rows)) else []
+    notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
+    table = Table(
+        title=TITLES.get(stem, stem),
+        caption="\n".join(["percent; mean ± standard deviation over seeds", *notes]),
+        title_justify="left",
+        caption_justify="left",
+    )
+    shown = [column for column in columns if not column.endswith("_sd")]
+    for column in shown:
+        justify = "left" if column in AS_TEXT[:-1] else "right"
+        table.add_column(HEADINGS.get(column, column), justify=justify)
+    for position, row in enumerate(rows):
+        last = position + 1 == len(rows) or rows[position + 1]["method"] != row["method"]
+        table.add_row(*(_cell(row, column) for column in shown), end_section=last and "threshold_rule" in row)
+    return table
+
+
+def _cell(row: dict[str, str], column: str) -> str:
+    text = row[column]
+    if column == "method" and _is_tuned(row):
+        return f"{text} {DAGGER}"
+    if column in AS_TEXT or not text:
+        return text
+    if column == "background_threshold":
+        return f"{float(text):.2f}"
+    deviation = row.get(f"{column}_sd")
+    return f"{float(text):.1f}" + (f" ± {float(deviation):.1f}" if deviation else "")
+
+
+def _is_tuned(row: dict[str, str]) -> bool:
+    return row.get("threshold_rule", "fixed") != "fixed" or row.get("supervision") == "I+T"

@@ -1,0 +1,36 @@
+"""Settings of the report."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from orandnet.settings import Section
+
+Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
+
+
+class Settings(Section):
+    """Which methods the tables and figures show, and in which order."""
+
+    pseudo_mask_methods: tuple[str, ...] = Field(
+        (), description="Rows of table 1, in order; empty = every method that was evaluated."
+    )
+    segmentation_methods: tuple[str, ...] = Field(
+        (), description="Measured rows of table 2, in order; empty = every method that was evaluated."
+    )
+    scale_scheduling_methods: tuple[str, ...] = Field(
+        (), description="Rows of table 3, in order; empty = every method with both schedules."
+    )
+    segmentation_schedule: Literal["baseline", "scale"] = Field(
+        "scale", description="Training schedule that table 2 shows."
+    )
+    variant: Variant = Field(
+        "ms_crf",
+        description="Inference that tables 2 and 3 show: single or multi scale (ss, ms), with or without CRF.",
+    )
+    tuned_on_ground_truth: bool = Field(
+        False,
+        description="Whether the ground truth chose the threshold of the pseudo masks; filled in from the section "
+        "pseudo_mask, marks table 2.",
+    )
+    panels: int = Field(4, ge=1, le=8, description="Images (rows) on the page of panels.")

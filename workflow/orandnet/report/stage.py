@@ -1,0 +1,190 @@
+"""Everything that was evaluated -> tables and figures.
+
+The figures show true masks beside the pseudo masks. That is allowed here as in the evaluation: nothing is trained
+after the report.
+"""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from orandnet.dataset.ground_truth import GroundTruth
+from orandnet.dataset.image import read_rgb
+from orandnet.dataset.index import Record, read_index
+from orandnet.files.atomic import atomic_path
+from orandnet.files.mask import MaskList
+from orandnet.files.store import CamStore
+from orandnet.grid import resize_scores
+from orandnet.report.figures import Panel, draw_curves, draw_panels, heat_map, mask_colors
+from orandnet.report.layout import Origin, origin_of
+from orandnet.report.screen import print_tables
+from orandnet.report.settings import Settings
+from orandnet.report.tables import Row, pseudo_mask_table, scale_scheduling_table, segmentation_table
+
+PUBLISHED = Path(__file__).parent
+CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
+TABLE_COLUMNS = {
+    "pseudo_masks": (
+        "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,num_seeds,"
+        "published_miou,published_precision,published_recall"
+    ),
+    "segmentation": "method,stage,supervision,val,val_sd,test,num_seeds,published_val,published_test",
+    "scale_scheduling": (
+        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,num_seeds,published_baseline,"
+        "published_scale_scheduling"
+    ),
+}
+
+
+def tables(
+    *,
+    summaries: list[Path],
+    predictions: list[Path],
+    pseudo_masks_output: Path,
+    segmentation_output: Path,
+    scale_scheduling_output: Path,
+    settings: Settings,
+) -> None:
+    """Write the three tables, measured beside published, in percent and full precision.
+
+    Args:
+        summaries: summary.csv of evaluated CAMs, one per method and seed, at their places in the results.
+        predictions: summary.csv of evaluated predictions, one per method, schedule, seed and split.
+        pseudo_masks_output: table 1 (CSV).
+        segmentation_output: table 2 (CSV).
+        scale_scheduling_output: table 3 (CSV).
+        settings: which methods, in which order.
+    """
+    masks = _measured(summaries)
+    segmented = [row for row in _measured(predictions) if row["variant"] == settings.variant]
+    table1 = pseudo_mask_table(masks, _published("pseudo_masks"), settings.pseudo_mask_methods)
+    table2 = segmentation_table(
+        segmented,
+        _published("segmentation"),
+        settings.segmentation_methods,
+        schedule=settings.segmentation_schedule,
+        tuned=settings.tuned_on_ground_truth,
+    )
+    table3 = scale_scheduling_table(segmented, _published("scale_scheduling"), settings.scale_scheduling_methods)
+    _write(pseudo_masks_output, "pseudo_masks", table1)
+    _write(segmentation_output, "segmentation", table2)
+    _write(scale_scheduling_output, "scale_scheduling", table3)
+
+
+def figures(
+    *,
+    index: Path,
+    ground_truth: Path,
+    curves: list[Path],
+    cams: list[Path],
+    masks: list[Path],
+    curves_output: Path,
+    panels_output: Path,
+    settings: Settings,
+) -> None:
+    """Draw the threshold curves and a page of train images with their score maps and masks.
+
+    Args:
+        index: index.csv of the data set.
+        ground_truth: ground_truth.json of the data set.
+        curves: curve.csv of evaluated CAMs; files of one method are its seeds.
+        cams: shards of CAM, fusion, ORANDNet and random walk stores; a column per store, in this order.
+        masks: lists of pseudo masks; a column per method, in this order. Of several seeds the lowest is shown.
+        curves_output: the curves (.png or .svg).
+        panels_output: the page (.png or .svg).
+        settings: number of images.
+    """
+    by_label = _by_label(curves)
+    draw_curves(curves_output, {label: [_curve(path) for path in paths] for label, paths in by_label.items()})
+    stores = {label: CamStore(paths) for label, paths in _lowest_seed(cams).items()}
+    pseudo = {label: MaskList(paths) for label, paths in _lowest_seed(masks).items()}
+    truth, images = GroundTruth(index, ground_truth), read_index(index)
+    records = images.subset("train")
+    spread = np.linspace(0, len(records) - 1, min(settings.panels, len(records))).round().astype(int)
+    panels = [_panel(records[position], images.class_names, stores, pseudo, truth) for position in np.unique(spread)]
+    draw_panels(panels_output, ["image", *stores, *pseudo, "ground truth"], panels)
+
+
+def show(*, tables: list[Path]) -> None:
+    """Print tables on the screen.
+
+    Args:
+        tables: tables of the report (CSV).
+    """
+    print_tables(tables)
+
+
+def _measured(paths: list[Path]) -> list[Row]:
+    return [{**origin_of(path)._asdict(), **row} for path in paths for row in _read(path)]
+
+
+def _published(name: str) -> list[Row]:
+    return _read(PUBLISHED / f"published_{name}.csv")
+
+
+def _read(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(path: Path, table: str, rows: Iterable[Row]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, TABLE_COLUMNS[table].split(","), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _curve(path: Path) -> np.ndarray:
+    """Return a (4, T) curve; an empty cell is nan."""
+    rows = _read(path)
+    return np.array([[float(row[column] or "nan") for row in rows] for column in CURVE_COLUMNS])
+
+
+def _label(origin: Origin) -> str:
+    """Return how a result is called in a figure, on at most two lines."""
+    if origin.stage == "fusion":
+        return f"{origin.method}\n{origin.operator.upper()}"
+    if origin.stage == "evaluation/cam":
+        name, dash, operator = origin.method.rpartition("-")
+        return f"{name} {operator.upper()}" if dash and operator in ("or", "and", "mean") else origin.method
+    second = {"orandnet": "ORANDNet", "irn": "random walk", "pseudo_mask": "pseudo mask", "cam": "CAM"}
+    return f"{origin.method}\n{second[origin.stage]}"
+
+
+def _by_label(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(_label(origin_of(path)), []).append(path)
+    return groups
+
+
+def _lowest_seed(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    groups = {label: [(origin_of(path).seed, path) for path in group] for label, group in _by_label(paths).items()}
+    return {label: [path for seed, path in group if seed == min(group)[0]] for label, group in groups.items()}
+
+
+def _panel(
+    record: Record,
+    class_names: tuple[str, ...],
+    stores: dict[str, CamStore],
+    pseudo: dict[str, MaskList],
+    truth: GroundTruth,
+) -> Panel:
+    rgb = read_rgb(record.image)
+    names = "\n".join(class_names[class_id - 1] for class_id in record.classes[:3])
+    maps = [resize_scores(store[record.image_id].scores, record.size) for store in stores.values()]
+    found = [masks.read(record.image_id) for masks in pseudo.values()]
+    return Panel(
+        f"{record.image_id}\n{names}",
+        [
+            rgb,
+            # the highest score over the image's classes: what the arg-max against the background sees
+            *(heat_map(rgb, scores.max(axis=0, initial=0)) for scores in maps),
+            *(mask_colors(mask) for mask in [*found, truth.read(record.image_id)]),
+        ],
+    )
+
+
+COMMANDS = {"tables": tables, "figures": figures, "show": show}

@@ -1,0 +1,145 @@
+"""The three tables: measured means and standard deviations over seeds, beside what was published.
+
+Rows go in and out as dicts of column -> value; numbers are percent in full precision, an empty text is "unknown".
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
+
+RULES = ("fixed", "best_miou", "precision_ge_recall")
+METRICS = ("miou", "precision", "recall")
+FULLY_SUPERVISED = "fsss"
+
+Row = dict[str, object]
+
+
+def mean_and_sd(values: Iterable[object]) -> tuple[object, object]:
+    """Return the mean and the sample standard deviation (n - 1) of known values.
+
+    Returns:
+        mean, empty without values; deviation, empty with fewer than two.
+    """
+    known = [number for value in values if value not in ("", None) and not math.isnan(number := float(value))]
+    return (fmean(known) if known else "", stdev(known) if len(known) > 1 else "")
+
+
+def pseudo_mask_table(measured: list[Row], published: list[Row], methods: Sequence[str] = ()) -> list[Row]:
+    """Return table 1: every method under every threshold rule.
+
+    Args:
+        measured: one row per method, seed and threshold_rule with background_threshold, miou, precision, recall.
+        published: rows of method, miou, precision, recall.
+        methods: order of the methods; empty = all that were measured.
+    """
+    literature = {row["method"]: row for row in published}
+    return [
+        _pseudo_mask_row(method, rule, measured, literature.get(method, {}))
+        for method in methods or _distinct(measured, "method")
+        for rule in RULES
+    ]
+
+
+def _pseudo_mask_row(method: str, rule: str, measured: list[Row], literature: Row) -> Row:
+    rows = _select(measured, method=method, threshold_rule=rule)
+    result: Row = {"method": method, "threshold_rule": rule}
+    result["background_threshold"], _ = mean_and_sd(row["background_threshold"] for row in rows)
+    for metric in METRICS:
+        result[metric], result[f"{metric}_sd"] = mean_and_sd(row[metric] for row in rows)
+    result["num_seeds"] = len(rows)
+    return result | {f"published_{metric}": literature.get(metric, "") for metric in METRICS}
+
+
+def segmentation_table(
+    measured: list[Row],
+    published: list[Row],
+    methods: Sequence[str] = (),
+    *,
+    schedule: str,
+    tuned: bool = False,
+) -> list[Row]:
+    """Return table 2: the measured methods, then the published ones that were not measured.
+
+    `stage` says what a method works on: 1 = making pseudo masks, 2 = learning from them. `supervision` is F for full
+    masks, I for image labels, I+S with saliency maps, I+T where the ground truth chose the threshold of the masks.
+
+    Args:
+        measured: one row per method, schedule, seed and split (val, test) with miou.
+        published: rows of method, name, stage, supervision, val, test.
+        methods: order of the measured methods; empty = all that were measured.
+        schedule: which training schedule to show.
+        tuned: whether the ground truth chose the threshold of the pseudo masks.
+    """
+    literature = {row["method"]: row for row in published}
+    rows = [row for row in measured if row["schedule"] == schedule]
+    methods = methods or _distinct(rows, "method")
+    own = [_segmentation_row(method, rows, literature.get(method, {}), schedule, tuned) for method in methods]
+    return own + [_published_row(row) for row in published if row["method"] not in methods]
+
+
+def _segmentation_row(method: str, rows: list[Row], literature: Row, schedule: str, tuned: bool) -> Row:
+    full = method == FULLY_SUPERVISED
+    on_val = _select(rows, method=method, split="val")
+    val, val_sd = mean_and_sd(row["miou"] for row in on_val)
+    test, _ = mean_and_sd(row["miou"] for row in rows if (row["method"], row["split"]) == (method, "test"))
+    return {
+        "method": method,
+        "stage": "" if full else {"baseline": "1", "scale": "1+2"}[schedule],
+        "supervision": "F" if full else "I+T" if tuned else "I",
+        "val": val,
+        "val_sd": val_sd,
+        "test": test,
+        "num_seeds": len(on_val),
+        "published_val": literature.get("val", ""),
+        "published_test": literature.get("test", ""),
+    }
+
+
+def _published_row(row: Row) -> Row:
+    head = {"method": row["name"], "stage": row["stage"], "supervision": row["supervision"]}
+    unmeasured = dict.fromkeys(("val", "val_sd", "test", "num_seeds"), "")
+    return head | unmeasured | {"published_val": row["val"], "published_test": row["test"]}
+
+
+def scale_scheduling_table(measured: list[Row], published: list[Row], methods: Sequence[str] = ()) -> list[Row]:
+    """Return table 3: validation mIoU of training at full scale and with the scale schedule.
+
+    Args:
+        measured: one row per method, schedule (baseline, scale), seed and split with miou.
+        published: rows of method, baseline, scale_scheduling.
+        methods: order of the methods; empty = all with both schedules.
+    """
+    literature = {row["method"]: row for row in published}
+    on_val = [row for row in measured if row["split"] == "val"]
+    if not methods:
+        scheduled = {row["method"] for row in on_val if row["schedule"] == "scale"}
+        baselines = _distinct([row for row in on_val if row["schedule"] == "baseline"], "method")
+        methods = [method for method in baselines if method in scheduled]
+    return [_scale_scheduling_row(method, on_val, literature.get(method, {})) for method in methods]
+
+
+def _scale_scheduling_row(method: str, on_val: list[Row], literature: Row) -> Row:
+    baseline = _select(on_val, method=method, schedule="baseline")
+    scale = _select(on_val, method=method, schedule="scale")
+    if {row["seed"] for row in baseline} != {row["seed"] for row in scale}:
+        raise ValueError(
+            f"{method}: the schedules baseline and scale were trained with different seeds; train both with the same."
+        )
+    result: Row = {"method": method}
+    result["baseline"], result["baseline_sd"] = mean_and_sd(row["miou"] for row in baseline)
+    result["scale_scheduling"], result["scale_scheduling_sd"] = mean_and_sd(row["miou"] for row in scale)
+    result["num_seeds"] = len(baseline)
+    return result | {f"published_{key}": literature.get(key, "") for key in ("baseline", "scale_scheduling")}
+
+
+def _select(rows: list[Row], **wanted: str) -> list[Row]:
+    """Return the rows that have the wanted values, and refuse to return none."""
+    found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+    if not found:
+        what = ", ".join(f"{key} {value}" for key, value in wanted.items())
+        raise ValueError(f"report: no result of {what} among {len(rows)} rows; evaluate it or drop the method.")
+    return found
+
+
+def _distinct(rows: list[Row], key: str) -> list[str]:
+    return list(dict.fromkeys(row[key] for row in rows))

@@ -1,0 +1,28 @@
+"""Class maps as torch tensors: resizing, and bringing raw evidence to [0, 1]."""
+
+from torch import Tensor
+from torch.nn import functional
+
+SMALLEST = 1e-5  # keeps an empty map empty
+
+
+def resize_maps(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return (N, K, h, w) maps resized bilinearly to `shape`, half-pixel centres."""
+    if tuple(maps.shape[-2:]) == tuple(shape):
+        return maps
+    return functional.interpolate(maps, size=shape, mode="bilinear", align_corners=False)
+
+
+def divide_by_max(maps: Tensor) -> Tensor:
+    """Return (K, h, w) in [0, 1]: negative evidence dropped, each map divided by its maximum (IRN's form)."""
+    maps = maps.relu()
+    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST)
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Return (K, h, w) in [0, 1]: each map shifted to minimum 0 and divided by its range."""
+    maps = maps - maps.amin(dim=(1, 2), keepdim=True)
+    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST)
+
+
+NORMALISATIONS = {"max": divide_by_max, "min_max": min_max}

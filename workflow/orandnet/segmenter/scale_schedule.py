@@ -1,0 +1,68 @@
+"""Scale scheduling: image and mask pairs are small in early training and grow to their own size.
+
+The paper (Park and Shim, "Precision matters", 2024) trains "initially with pairs of smaller-sized images",
+"gradually transitioning to the original-sized pairs"; it names neither sizes nor lengths: both are settings. The
+baseline is the schedule `(1.0,)`.
+"""
+
+import numpy as np
+from PIL import Image
+
+
+def scale_factor(
+    progress: float, *, factors: tuple[float, ...] = (0.33, 0.5, 0.7, 1.0), fraction: float = 0.5
+) -> float:
+    """Return the factor of the image side at a point of the training.
+
+    The factors below 1 share the first `fraction` of the training in equal steps; the rest runs at 1.
+
+    Args:
+        progress: share of the training that is done, in [0, 1).
+        factors: ascending, in (0, 1].
+        fraction: share of the training with reduced images, in [0, 1].
+    """
+    reduced = [factor for factor in factors if factor < 1]
+    if not reduced or progress >= fraction:
+        return 1.0
+    # rounding may bring progress / fraction up to 1 although progress < fraction
+    return reduced[min(int(progress / fraction * len(reduced)), len(reduced) - 1)]
+
+
+def crop_side(crop_size: int, factor: float, *, scale_crop: bool) -> int:
+    """Return the side of the training window in pixels: fixed, or scaled along with the images."""
+    return max(1, round(crop_size * factor)) if scale_crop else crop_size
+
+
+def rescaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (H, W) times `factor`, rounded, at least one pixel."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def rescale_rgb(rgb: np.ndarray, factor: float) -> np.ndarray:
+    """Return (h, w, 3) uint8 of (H, W, 3) uint8: bilinear, with antialias where it shrinks."""
+    height, width = rescaled_size(rgb.shape[:2], factor)
+    if (height, width) == rgb.shape[:2]:
+        return rgb
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def rescale_pair(rgb: np.ndarray, mask: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return image and mask with sides times `factor`; the mask by nearest neighbour, so no id is invented.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8 mask ids, 255 = ignore.
+        factor: above 0; above 1 enlarges.
+
+    Raises:
+        ValueError: if image and mask differ in size.
+    """
+    if rgb.shape[:2] != mask.shape:
+        raise ValueError(
+            f"mask: its size {mask.shape} is not the image's, {rgb.shape[:2]}; make the masks from these images."
+        )
+    scaled = rescale_rgb(rgb, factor)
+    height, width = scaled.shape[:2]
+    if (height, width) == mask.shape:
+        return scaled, mask
+    return scaled, np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))

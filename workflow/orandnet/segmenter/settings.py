@@ -1,0 +1,117 @@
+"""Settings of the segmentation stage."""
+
+from itertools import pairwise
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from orandnet.settings import Backbone, Section
+from orandnet.training.settings import Training
+
+Schedule = Literal["baseline", "scale"]
+
+
+class SegmenterBackbone(Backbone):
+    """The network that is fine-tuned: a ResNet-101, since timm lacks the recipe's WideResNet-38."""
+
+    model: str = Field("resnet101.tv_in1k", description="name of a timm model, as on the hub")
+
+
+class SegmenterTraining(Training):
+    """Length and speed of the training; by default MCTformer's DeepLabv1 recipe (Xu et al., 2022, code)."""
+
+    epochs: int = Field(30, ge=1, description="passes over the training images")
+    batch_size: int = Field(4, ge=1, description="images per step")
+    learning_rate: float = Field(7e-4, gt=0, description="of the backbone, at the start")
+    momentum: float = Field(
+        1e-5,
+        ge=0,
+        lt=1,
+        description="of sgd, beta 1 of adamw; the recipe's weight decay of 1e-5 lands in the place of the "
+        "momentum, so 1e-5 is what it trained with",
+    )
+    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd) or decoupled (adamw) decay; see momentum")
+
+
+class ScaleSchedule(Section):
+    """How the training images and masks grow in the schedule `scale`."""
+
+    factors: tuple[float, ...] = Field(
+        (0.33, 0.5, 0.7, 1.0), min_length=1, description="factors of the image side, ascending, in (0, 1]"
+    )
+    fraction: float = Field(
+        0.5, ge=0, le=1, description="share of the training over which the factors below 1 have equal parts"
+    )
+    scale_crop: bool = Field(
+        False,
+        description="reduce the training window with the images (cheaper steps) instead of padding it "
+        "with ignored pixels",
+    )
+
+    @model_validator(mode="after")
+    def check_factors(self) -> Self:
+        """Refuse factors that do not grow, or leave (0, 1]."""
+        grows = all(low < high for low, high in pairwise(self.factors))
+        if not grows or not 0 < self.factors[0] <= self.factors[-1] <= 1:
+            raise ValueError(f"factors {self.factors} must grow and lie in (0, 1]; write for example [0.5, 1.0].")
+        return self
+
+
+class TrainSettings(Section):
+    """What one training of the segmenter depends on."""
+
+    backbone: SegmenterBackbone = Field(SegmenterBackbone(), description="network that is fine-tuned")
+    output_stride: Literal[8, 16, 32] = Field(8, description="pixels of the image per cell of the logits")
+    freeze_batch_norm: bool = Field(
+        True, description="keep the pretrained statistics; false for a network trained from scratch"
+    )
+    hidden_channels: int = Field(512, ge=1, description="channels between the two layers of the head")
+    dilation: int = Field(12, ge=1, description="of the head's 3x3 convolutions, in cells of the logits")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the hidden channels dropped in training")
+    training: SegmenterTraining = Field(SegmenterTraining(), description="length and speed of the training")
+    crop_size: int = Field(321, ge=1, description="side of the training window in pixels")
+    random_scale: tuple[float, float] = Field(
+        (0.7, 1.3), description="range of the random factor of the image side, on top of the schedule's"
+    )
+    scale_schedule: ScaleSchedule = Field(ScaleSchedule(), description="used by the schedule `scale`")
+    label_smoothing: float = Field(
+        0.1, ge=0, le=0.5, description="probability of the target that the other classes share"
+    )
+    balanced: bool = Field(
+        False, description="average background and foreground pixels apart, and take the mean of the two"
+    )
+
+    @model_validator(mode="after")
+    def check_random_scale(self) -> Self:
+        """Refuse an empty or non-positive range."""
+        low, high = self.random_scale
+        if not 0 < low <= high:
+            raise ValueError(f"random_scale {self.random_scale} is no range; write [low, high] with 0 < low <= high.")
+        return self
+
+
+class Settings(TrainSettings):
+    """The section `segmenter`: one training per method, schedule and random seed."""
+
+    methods: dict[str, str] = Field(
+        {"fsss": "ground_truth", "irn": "resnet50+irn", "naive": "naive+irn", "ours": "ours+irn"},
+        description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
+        "fully supervised reference",
+    )
+    schedules: list[Schedule] = Field(["baseline", "scale"], min_length=1, description="baseline, scale or both")
+    initial_source: str | None = Field(
+        None,
+        description="source whose trained classifier gives the first weights of the backbone",
+    )
+
+
+def schedule_factors(settings: TrainSettings, schedule: str) -> tuple[float, ...]:
+    """Return the factors of the image side that the training with this schedule goes through.
+
+    Raises:
+        ValueError: if there is no such schedule.
+    """
+    choices = {"baseline": (1.0,), "scale": settings.scale_schedule.factors}
+    if schedule not in choices:
+        raise ValueError(f"schedule: {schedule!r} is unknown; choose {' or '.join(choices)}.")
+    return choices[schedule]

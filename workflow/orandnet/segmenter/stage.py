@@ -1,0 +1,109 @@
+"""Train the segmenter on pseudo masks, or on ground truth as the fully supervised reference."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from orandnet.backbone import pad_color
+from orandnet.dataset.index import Record, read_index
+from orandnet.device import select_device
+from orandnet.files.checkpoint import load_backbone, save_weights
+from orandnet.files.mask import MaskList
+from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
+from orandnet.segmenter.loss import segmentation_loss
+from orandnet.segmenter.sample import TrainingPairs
+from orandnet.segmenter.settings import TrainSettings, schedule_factors
+from orandnet.training.loop import fit, write_history
+from orandnet.training.optimizer import parameter_groups
+from orandnet.training.state import remove_state
+
+
+def run(
+    *,
+    index: Path,
+    masks: list[Path],
+    ground_truth: Path | None = None,
+    initial_weights: Path | None = None,
+    output: Path,
+    history_output: Path,
+    settings: TrainSettings,
+    schedule: str,
+    state: Path,
+    key: str,
+    random_seed: int = 0,
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Train a segmenter on train_aug with either `masks`, lists of pseudo masks, or `ground_truth`."""
+    images, place = read_index(index), select_device(device)
+    records = images.subset("train_aug")
+    read_mask = mask_reader(records, index=index, masks=masks, ground_truth=ground_truth)
+    torch.manual_seed(random_seed)  # initial values of the new layers
+    network = start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights).to(place)
+    factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
+    history = fit(
+        network,
+        sample=TrainingPairs(records, read_mask, settings, factors, pad_rgb),
+        num_samples=len(records),
+        loss=lambda network, batch: training_loss(network, batch, settings),
+        settings=settings.training,
+        groups=parameter_groups(
+            list(network.backbone.parameters()),
+            list(network.head.parameters()),
+            head_factor=settings.training.head_learning_rate_factor,
+        ),
+        state=state,
+        key=key,
+        random_seed=random_seed,
+        device=place,
+        threads=threads,
+        description=f"segmenter ({schedule})",
+    )
+    write_history(history_output, history)
+    save_weights(output, network.state_dict(), describe(settings, images.class_names))
+    remove_state(state)
+
+
+def mask_reader(
+    records: list[Record], *, index: Path, masks: list[Path], ground_truth: Path | None
+) -> Callable[[str], np.ndarray]:
+    """Return the function image_id -> (H, W) uint8 mask ids that the training reads its targets with.
+
+    Raises:
+        ValueError: if not exactly one source of masks is given, or an image has no pseudo mask.
+    """
+    if bool(masks) == (ground_truth is not None):
+        raise ValueError(
+            f"masks: {len(masks)} lists of pseudo masks and ground truth {ground_truth} are given; give one of the two."
+        )
+    if ground_truth is not None:
+        # imported here, so that a weakly supervised training never loads the way to ground-truth masks
+        from orandnet.dataset.ground_truth import GroundTruth
+
+        return GroundTruth(index, ground_truth).read
+    listed = MaskList(masks)
+    for record in records:
+        listed.path(record.image_id)  # a missing mask is an error now, not after hours of training
+    return listed.read
+
+
+def start_network(settings: TrainSettings, *, num_classes: int, initial_weights: Path | None) -> DeepLab:
+    """Return a segmenter whose backbone starts from `initial_weights`, or as `settings.backbone` says."""
+    if initial_weights is None:
+        return DeepLab(settings, num_classes=num_classes)
+    network = DeepLab(without_pretraining(settings), num_classes=num_classes)
+    load_backbone(network, initial_weights)
+    return network
+
+
+def training_loss(network: nn.Module, batch: tuple[Tensor, Tensor], settings: TrainSettings) -> dict[str, Tensor]:
+    """Return the loss of a batch of (N, 3, S, S) uint8 RGB and (N, S, S) uint8 mask ids."""
+    rgb, target = batch
+    loss = segmentation_loss(network(rgb), target, label_smoothing=settings.label_smoothing, balanced=settings.balanced)
+    return {"loss": loss}
+
+
+COMMANDS = {"": run}

@@ -1,0 +1,40 @@
+"""The parent of every section of the config, and the section that several stages share."""
+
+import json
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A section of the config: unknown keys are refused, values cannot be changed after reading.
+
+    Numbers that YAML reads as text, such as `1e-4`, are accepted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+    def canonical_json(self) -> str:
+        """Return the section as JSON with sorted keys: equal settings give equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def narrowed_to(self, section: type["Section"]) -> "Section":
+        """Return the keys that a smaller section has, so that the others do not matter to a stage."""
+        return section.model_validate(self.model_dump(include=set(section.model_fields)))
+
+
+class Backbone(Section):
+    """Which network extracts the features, and where its weights come from."""
+
+    model: str = Field("resnet50.tv_in1k", description="name of a timm model, as on the hub")
+    pretrained: bool = Field(True, description="start from the hub's pretrained weights")
+    weights: str | None = Field(
+        None, description="local file with the pretrained weights (safetensors), instead of the hub"
+    )
+    dilated: bool = Field(
+        True,
+        description="keep the receptive field where a stride is removed by dilation; false is IRN's form, "
+        "stride (2, 2, 2, 1) without dilation",
+    )
+    model_options: dict[str, str | int | float | bool] = Field(
+        {}, description="further keywords for timm.create_model, such as pad_type: same"
+    )

@@ -1,0 +1,1 @@
+"""One training loop, its schedules and its augmentations, for every network."""

@@ -1,0 +1,107 @@
+"""Augmentations of image and mask pairs; every random number comes from the given generator."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as color
+
+from orandnet.files.mask import IGNORE_INDEX
+
+
+def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return (H, W, 3) uint8 resized to `size` (H, W), bicubic with antialias."""
+    if rgb.shape[:2] == tuple(size):
+        return rgb
+    return np.array(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return (H, W) uint8 resized to `size` by nearest neighbour, so no id is invented."""
+    if mask.shape == tuple(size):
+        return mask
+    return np.array(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST))
+
+
+def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (H, W) times `factor`, rounded, at least one pixel."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def random_flip(
+    rgb: np.ndarray, mask: np.ndarray | None, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the pair mirrored left to right with probability one half."""
+    if generator.random() < 0.5:
+        return rgb, mask
+    return rgb[:, ::-1], None if mask is None else mask[:, ::-1]
+
+
+def random_crop(
+    rgb: np.ndarray,
+    mask: np.ndarray | None,
+    size: int,
+    generator: np.random.Generator,
+    *,
+    pad_rgb: tuple[int, int, int],
+    pad_mask: int = IGNORE_INDEX,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return a square window at a random place; a smaller image lies at a random place in the window.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8 or None.
+        size: side of the window in pixels.
+        generator: source of the two random numbers.
+        pad_rgb: colour outside the image.
+        pad_mask: id outside the image; `IGNORE_INDEX`, since nothing is known there.
+
+    Returns:
+        (size, size, 3) uint8 and (size, size) uint8 or None.
+    """
+    source, target = [], []
+    for length in rgb.shape[:2]:
+        room = length - size
+        offset = int(generator.integers(0, abs(room) + 1))
+        taken = min(length, size)
+        source.append(slice(offset, offset + taken) if room > 0 else slice(0, taken))
+        target.append(slice(0, taken) if room > 0 else slice(offset, offset + taken))
+    window = np.empty((size, size, 3), dtype=np.uint8)
+    window[:] = pad_rgb
+    window[tuple(target)] = rgb[tuple(source)]
+    if mask is None:
+        return window, None
+    window_mask = np.full((size, size), pad_mask, dtype=np.uint8)
+    window_mask[tuple(target)] = mask[tuple(source)]
+    return window, window_mask
+
+
+def color_jitter(
+    rgb: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    hue: float,
+) -> np.ndarray:
+    """Return (H, W, 3) uint8 with brightness, contrast, saturation changed by up to the given shares.
+
+    Factors are uniform in [1 - x, 1 + x]; the hue shift is uniform in [-hue, hue] of the colour circle.
+    """
+    image = to_tensor(rgb)
+    for change, amount in (
+        (color.adjust_brightness, brightness),
+        (color.adjust_contrast, contrast),
+        (color.adjust_saturation, saturation),
+    ):
+        factor = float(generator.uniform(max(0.0, 1 - amount), 1 + amount))
+        image = change(image, factor) if amount else image
+    shift = float(generator.uniform(-hue, hue)) if hue else 0.0
+    image = color.adjust_hue(image, shift) if hue else image
+    return image.permute(1, 2, 0).numpy()
+
+
+def to_tensor(rgb: np.ndarray) -> Tensor:
+    """Return (3, H, W) uint8 of (H, W, 3) uint8."""
+    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))

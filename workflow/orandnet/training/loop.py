@@ -1,0 +1,203 @@
+"""One training loop for every network: steps, schedule, history, and taking up again after a kill.
+
+Batch and noise of a step depend on the random seed and the step's number alone. So a training that was stopped and
+taken up again ends with the same bytes as one that was not, and the number of workers does not matter.
+"""
+
+import csv
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from orandnet.files.atomic import atomic_path
+from orandnet.progress import track
+from orandnet.training.optimizer import build_optimizer
+from orandnet.training.schedule import rate_factor
+from orandnet.training.settings import Training
+from orandnet.training.state import load_state, save_state
+
+SECONDS_BETWEEN_STATES = 60.0
+STOPPED = 75  # exit code of a training that saved its state and may be started again (EX_TEMPFAIL)
+
+Sample = Callable[[int, np.random.Generator, float], tuple]
+Loss = Callable[[nn.Module, tuple[Tensor, ...]], dict[str, Tensor]]
+
+
+class _Samples(Dataset):
+    """Samples addressed by (position, progress, seed of their generator)."""
+
+    def __init__(self, sample: Sample):
+        self.sample = sample
+
+    def __getitem__(self, address: tuple[int, float, tuple[int, ...]]) -> tuple:
+        position, progress, seed = address
+        return self.sample(position, np.random.default_rng(seed), progress)
+
+
+class _Steps:
+    """The addresses of each batch from a step on, in a new random order each epoch."""
+
+    def __init__(self, num_samples: int, settings: Training, random_seed: int):
+        self.num_samples, self.random_seed = num_samples, random_seed
+        self.batch_size = min(settings.batch_size, num_samples)
+        self.per_epoch = num_samples // self.batch_size  # a last small batch is left out: batch norm needs many
+        self.total = self.per_epoch * settings.epochs
+        if settings.max_iterations is not None:
+            self.total = min(self.total, settings.max_iterations)
+        self.start = 0
+
+    def __len__(self) -> int:
+        return self.total - self.start
+
+    def __iter__(self) -> Iterator[list]:
+        for step in range(self.start, self.total):
+            epoch, within = divmod(step, self.per_epoch)
+            order = np.random.default_rng((self.random_seed, epoch)).permutation(self.num_samples)
+            chosen = order[within * self.batch_size : (within + 1) * self.batch_size]
+            yield [
+                (int(position), step / self.total, (self.random_seed, step, slot))
+                for slot, position in enumerate(chosen)
+            ]
+
+
+def fit(
+    network: nn.Module,
+    *,
+    sample: Sample,
+    num_samples: int,
+    loss: Loss,
+    settings: Training,
+    groups: list[dict],
+    state: Path,
+    key: str,
+    random_seed: int,
+    device: torch.device,
+    threads: int,
+    description: str,
+) -> list[dict]:
+    """Train a network, in place, and return its history, one row per epoch.
+
+    Args:
+        network: moved to `device` by the caller.
+        sample: (position, generator, progress in [0, 1)) -> arrays, stacked to a batch; random numbers come from the
+            generator only.
+        num_samples: positions are 0 .. num_samples - 1.
+        loss: (network, batch on the device) -> named scalars; `loss` is minimised, all are recorded.
+        settings: length, optimiser and schedule.
+        groups: dicts with `params`, `lr_factor` and perhaps `weight_decay`.
+        state: folder for the state of an unfinished training.
+        key: names this training; a state with another key is not taken up.
+        random_seed: start of all random numbers.
+        device: where to compute.
+        threads: CPU threads; all but one load data.
+        description: for the progress display.
+
+    Returns:
+        Rows with epoch, learning_rate and the mean of each of the loss's values.
+
+    Raises:
+        ValueError: if there is nothing to train on, or the loss is not finite.
+        SystemExit: with code 75 after SIGINT or SIGTERM, once the state is saved.
+    """
+    if num_samples == 0:
+        raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
+    optimizer = build_optimizer(groups, settings)
+    steps = _Steps(num_samples, settings, random_seed)
+    progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": []}
+    steps.start = progress["step"]
+    network.train()
+    loader = DataLoader(
+        _Samples(sample),
+        batch_sampler=steps,
+        num_workers=max(0, threads - 1),
+        pin_memory=device.type == "cuda",
+    )
+    saved = time.monotonic()
+    with _StopRequest() as stop:
+        for batch in track(loader, description, len(steps)):
+            batch = tuple(part.to(device, non_blocking=True) for part in batch)
+            _step(network, optimizer, loss, batch, progress, steps, settings)
+            if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
+                save_state(state, network, optimizer, key=key, progress=_plain(progress))
+                saved = time.monotonic()
+            if stop.asked:
+                print(f"{description}: stopped at step {progress['step']}; run again to go on.", file=sys.stderr)
+                raise SystemExit(STOPPED)
+    return progress["history"]
+
+
+def _step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Loss,
+    batch: tuple,
+    progress: dict,
+    steps: _Steps,
+    settings: Training,
+) -> None:
+    """Do one optimiser step and count it in `progress`."""
+    step = progress["step"]
+    rate = settings.learning_rate * rate_factor(
+        step, steps.total, schedule=settings.schedule, power=settings.power, warmup=settings.warmup_iterations
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["lr_factor"]
+    torch.manual_seed(hash((steps.random_seed, step)))  # dropout and the like; ints hash alike in every process
+    values = loss(network, batch)
+    optimizer.zero_grad(set_to_none=True)
+    values["loss"].backward()
+    if settings.clip_gradient is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), settings.clip_gradient)
+    optimizer.step()
+    for name, value in values.items():
+        progress["sums"][name] = progress["sums"].get(name, 0.0) + value.detach().double()
+    progress["step"] = step + 1
+    within = step % steps.per_epoch + 1
+    if within == steps.per_epoch or step + 1 == steps.total:
+        _close_epoch(progress, step // steps.per_epoch, within, rate)
+
+
+def _close_epoch(progress: dict, epoch: int, num_steps: int, rate: float) -> None:
+    means = {name: float(total) / num_steps for name, total in progress["sums"].items()}
+    if not np.isfinite(means["loss"]):
+        raise ValueError(f"loss: became {means['loss']} in epoch {epoch}; lower the learning_rate.")
+    progress["history"].append({"epoch": epoch, "learning_rate": rate, **means})
+    progress["sums"] = {}
+
+
+def _plain(progress: dict) -> dict:
+    return {**progress, "sums": {name: float(total) for name, total in progress["sums"].items()}}
+
+
+class _StopRequest:
+    """Turns the first SIGINT or SIGTERM into a wish, so that a step is finished before the state is saved."""
+
+    def __enter__(self) -> "_StopRequest":
+        self.asked = False
+        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self.previous:
+            signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+        signal.signal(number, self.previous[number])  # a second one ends the program at once
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+
+def write_history(path: Path, rows: list[dict]) -> None:
+    """Write the history of a training as CSV, one row per epoch."""
+    with atomic_path(Path(path)) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,24 @@
+"""Settings that every training has."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from orandnet.settings import Section
+
+
+class Training(Section):
+    """How long and how fast a network is trained."""
+
+    epochs: int = Field(10, ge=1, description="passes over the training images")
+    max_iterations: int | None = Field(None, ge=1, description="stop after this many steps, whatever the epochs")
+    batch_size: int = Field(16, ge=1, description="images per step")
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd or adamw")
+    learning_rate: float = Field(0.01, gt=0, description="of the backbone, at the start")
+    head_learning_rate_factor: float = Field(10.0, gt=0, description="new layers learn this many times faster")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd; beta 1 of adamw")
+    weight_decay: float = Field(1e-4, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+    schedule: Literal["poly", "cosine", "constant"] = Field("poly", description="of the learning rate, per step")
+    power: float = Field(0.9, gt=0, description="of the poly schedule")
+    warmup_iterations: int = Field(0, ge=0, description="steps over which the rate rises linearly from 0")
+    clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient")

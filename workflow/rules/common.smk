@@ -1,0 +1,181 @@
+# What the rules share: the checked config, the command, and where things lie. No rules here.
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# the package lies beside this folder, whichever Snakefile was started
+WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(WORKFLOW_FOLDER))
+
+from orandnet.config import GROUND_TRUTH, load
+from orandnet.fingerprint import fingerprint
+from orandnet.prediction.settings import PredictSettings
+from orandnet.pseudo_mask.settings import IRN_SUFFIX
+from orandnet.segmenter.settings import TrainSettings
+
+try:
+    CONFIG = load(config)
+except ValueError as error:
+    raise WorkflowError(f"config: {error}") from None
+
+SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
+SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
+
+
+# so that `orandnet <stage>` runs this checkout's code under Snakemake's own Python, or that of an activated software
+# environment, whether or not a virtual environment is active; printed commands stay short enough to paste
+def command_prefix():
+    deployed = getattr(workflow.deployment_settings, "deployment_method", None)
+    python = "python" if deployed else shlex.quote(sys.executable)
+    package = shlex.quote(str(WORKFLOW_FOLDER / "orandnet"))
+    return f'set -euo pipefail; orandnet() {{ {python} {package} "$@"; }}; '
+
+
+shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
+
+
+def num_local_gpus():
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+# on this machine without a GPU, GPU jobs are CPU jobs and run side by side; elsewhere each asks for one
+GPU = 1 if not workflow.local_exec or num_local_gpus() else 0
+
+
+# settings reach a job as canonical JSON of its own section, through a function of wildcards: Snakemake compares it,
+# and the order of keys does not matter
+def settings(section):
+    return lambda wildcards: section(wildcards).canonical_json()
+
+
+def code(stage):
+    return fingerprint(f"orandnet.{stage}.stage")
+
+
+def cam_folder(method, seed):
+    """Return the folder of a method's CAM store under results/<run>."""
+    if method.endswith(IRN_SUFFIX):
+        return f"irn/{method.removesuffix(IRN_SUFFIX)}/seed{seed}/walk"
+    name, _, operator = method.partition("-")
+    if name in CONFIG.sources:
+        return f"cam/{name}/seed{seed}"
+    operator = operator or CONFIG.ensembles[name].output
+    return f"orandnet/{name}/seed{seed}/cam" if operator == "orandnet" else f"fusion/{name}/seed{seed}/{operator}"
+
+
+def cam_shard(method):
+    """Return an input function: the shard of the wildcards' CAM store; `method` names the wildcard."""
+
+    def shard(wildcards):
+        folder = cam_folder(wildcards[method], wildcards.seed)
+        return f"results/{wildcards.run}/{folder}/{wildcards.shard}.npz"
+
+    return shard
+
+
+def cam_shards(method):
+    """Return an input function: all shards of the wildcards' CAM store."""
+
+    def shards(wildcards):
+        folder = cam_folder(wildcards[method], wildcards.seed)
+        return [f"results/{wildcards.run}/{folder}/{shard}.npz" for shard in SHARDS]
+
+    return shards
+
+
+def initial_weights(source):
+    """Return an input function: the weights of the source whose backbone is the start, or nothing."""
+
+    def weights(wildcards):
+        return [] if source is None else f"results/{wildcards.run}/classifier/{source}/seed{wildcards.seed}/weights.safetensors"
+
+    return weights
+
+
+def segmenter_masks(wildcards):
+    """Return the lists of the pseudo masks a segmenter is trained on; none for the fully supervised reference."""
+    method = CONFIG.segmenter.methods[wildcards.method]
+    if method == GROUND_TRUTH:
+        return []
+    folder = f"results/{wildcards.run}/pseudo_mask/{method}/seed{wildcards.seed}"
+    return [f"{folder}/{shard}.csv" for shard in SHARDS]
+
+
+def segmenter_ground_truth(wildcards):
+    """Return the way to the ground truth for the fully supervised reference, and nothing for all others."""
+    fully_supervised = CONFIG.segmenter.methods[wildcards.method] == GROUND_TRUTH
+    return f"results/{wildcards.run}/dataset/ground_truth.json" if fully_supervised else []
+
+
+def segmenter_settings(wildcards):
+    """Return what one training depends on: the section without the lists of trainings."""
+    return CONFIG.segmenter.narrowed_to(TrainSettings)
+
+
+def trainings():
+    """Return (method, schedule) of each segmenter that a table shows."""
+    rows = CONFIG.report.segmentation_methods or tuple(CONFIG.segmenter.methods)
+    both = CONFIG.report.scale_scheduling_methods or tuple(CONFIG.segmenter.methods)
+    wanted = {(method, CONFIG.report.segmentation_schedule) for method in rows}
+    if len(CONFIG.segmenter.schedules) > 1:
+        wanted |= {(method, schedule) for method in both for schedule in CONFIG.segmenter.schedules}
+    return sorted(wanted)
+
+
+def scored_splits():
+    """Return the predicted splits that have ground truth; the test split of a benchmark has none."""
+    return [split for split in CONFIG.prediction.splits if split != "test"]
+
+
+def refined_ensembles():
+    return [name for name, ensemble in CONFIG.ensembles.items() if ensemble.output == "orandnet"]
+
+
+def curve_methods(ensemble):
+    """Return the maps that belong in one plot: members, OR, AND, ORANDNet, and its IRN form."""
+    refined = [ensemble + IRN_SUFFIX] if ensemble in CONFIG.irn.cams else []
+    return [*CONFIG.ensembles[ensemble].members, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+
+
+def panel_masks(ensemble):
+    return [ensemble, ensemble + IRN_SUFFIX] if ensemble in CONFIG.irn.cams else [ensemble]
+
+
+def report_settings():
+    """Return the settings of the report with its rows filled in."""
+    rows = CONFIG.report.pseudo_mask_methods or tuple(CONFIG.table1_methods)
+    methods = CONFIG.report.segmentation_methods or tuple(CONFIG.segmenter.methods)
+    tuned = CONFIG.pseudo_mask.threshold_rule != "fixed"
+    changes = {"pseudo_mask_methods": rows, "segmentation_methods": methods, "tuned_on_ground_truth": tuned}
+    return CONFIG.report.model_copy(update=changes)
+
+
+def tables_and_figures(wildcards):
+    """Return everything a run is for."""
+    tables = ["table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling"]
+    figures = [f"{figure}_{ensemble}" for ensemble in refined_ensembles() for figure in ("curves", "panels")]
+    return [f"results/{CONFIG.run}/tables/{table}.csv" for table in tables] + [
+        f"results/{CONFIG.run}/figures/{figure}.png" for figure in figures
+    ]
+
+
+wildcard_constraints:
+    run=re.escape(CONFIG.run),
+    seed=r"\d+",
+    shard=r"\d+-of-\d+",
+    source="|".join(SOURCES),
+    ensemble="|".join(ENSEMBLES) or "none",
+    cam="|".join([*SOURCES, *ENSEMBLES]),
+    method=r"[A-Za-z0-9_+-]+",
+    schedule="baseline|scale",
+    split="train|train_aug|val|test",

@@ -1,0 +1,17 @@
+rule dataset:
+    output:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        ground_truth="results/{run}/dataset/ground_truth.json",
+    log:
+        "results/{run}/logs/dataset.log",
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings(lambda wildcards: CONFIG.dataset),
+        code=code("dataset"),
+    shell:
+        "orandnet dataset --output {output.index} --manifest-output {output.manifest}"
+        " --ground-truth-output {output.ground_truth} --threads {threads} --settings {params.settings:q} &> {log}"

@@ -1,0 +1,23 @@
+rule fusion:
+    input:
+        cams=lambda wildcards: [
+            f"results/{wildcards.run}/cam/{member}/seed{wildcards.seed}/{wildcards.shard}.npz"
+            for member in CONFIG.ensembles[wildcards.ensemble].members
+        ],
+    output:
+        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
+        and_cams="results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz",
+        mean_cams="results/{run}/fusion/{ensemble}/seed{seed}/mean/{shard}.npz",
+    log:
+        "results/{run}/logs/fusion/{ensemble}/seed{seed}/{shard}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        members=lambda wildcards: " ".join(CONFIG.ensembles[wildcards.ensemble].members),
+        settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),
+        code=code("fusion"),
+    shell:
+        "orandnet fusion --members {params.members} --cams {input.cams} --or-output {output.or_cams}"
+        " --and-output {output.and_cams} --mean-output {output.mean_cams} --settings {params.settings:q} &> {log}"

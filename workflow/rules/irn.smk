@@ -1,0 +1,68 @@
+rule irn_labels:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        cams=cam_shard("cam"),
+    output:
+        "results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv",
+    log:
+        "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=settings(lambda wildcards: CONFIG.irn.labels),
+        code=code("irn"),
+    shell:
+        "orandnet irn labels --index {input.index} --cams {input.cams} --output {output}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+
+
+rule irn:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        labels=expand("results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv", shard=SHARDS, allow_missing=True),
+        initial=initial_weights(CONFIG.irn.initial_source),
+    output:
+        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
+        history="results/{run}/irn/{cam}/seed{seed}/history.csv",
+    log:
+        "results/{run}/logs/irn/{cam}/seed{seed}.log",
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        settings=settings(lambda wildcards: CONFIG.irn.boundary),
+        code=code("irn"),
+    shell:
+        "orandnet irn train --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
+        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
+        " --settings {params.settings:q} &> {log}"
+
+
+rule irn_walk:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        cams=cam_shard("cam"),
+        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
+    output:
+        "results/{run}/irn/{cam}/seed{seed}/walk/{shard}.npz",
+    log:
+        "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=settings(lambda wildcards: CONFIG.irn.walk),
+        code=code("irn"),
+    shell:
+        "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"

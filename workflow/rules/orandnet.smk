@@ -1,0 +1,42 @@
+rule orandnet:
+    input:
+        or_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz", shard=SHARDS, allow_missing=True),
+        and_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz", shard=SHARDS, allow_missing=True),
+    output:
+        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
+        history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
+    log:
+        "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
+        code=code("orandnet"),
+    shell:
+        "orandnet orandnet train --or-cams {input.or_cams} --and-cams {input.and_cams} --output {output.weights}"
+        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
+        " --settings {params.settings:q} &> {log}"
+
+
+rule orandnet_cam:
+    input:
+        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
+        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
+    output:
+        "results/{run}/orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
+    log:
+        "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
+        code=code("orandnet"),
+    shell:
+        "orandnet orandnet cam --weights {input.weights} --or-cams {input.or_cams} --output {output}"
+        " --settings {params.settings:q} &> {log}"

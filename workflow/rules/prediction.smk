@@ -1,0 +1,20 @@
+rule prediction:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
+    output:
+        "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
+    log:
+        "results/{run}/logs/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.log",
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=480,
+    params:
+        settings=settings(lambda wildcards: CONFIG.prediction.narrowed_to(PredictSettings)),
+        code=code("prediction"),
+    shell:
+        "orandnet prediction --index {input.index} --weights {input.weights} --output {output} --split {wildcards.split}"
+        " --shard {wildcards.shard} --threads {threads} --settings {params.settings:q} &> {log}"

@@ -1,0 +1,27 @@
+rule pseudo_mask:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        cams=cam_shard("method"),
+        # only a threshold that is tuned on ground truth reads the evaluation's curve
+        curve=lambda wildcards: (
+            []
+            if CONFIG.pseudo_mask.threshold_rule == "fixed"
+            else f"results/{wildcards.run}/evaluation/cam/{wildcards.method}/seed{wildcards.seed}/curve.csv"
+        ),
+    output:
+        masks="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.csv",
+        threshold="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
+    log:
+        "results/{run}/logs/pseudo_mask/{method}/seed{seed}/{shard}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        curve=lambda wildcards, input: f"--curve {input.curve}" if input.curve else "",
+        settings=settings(lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method)),
+        code=code("pseudo_mask"),
+    shell:
+        "orandnet pseudo_mask --index {input.index} --cams {input.cams} {params.curve} --output {output.masks}"
+        " --threshold-output {output.threshold} --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
