@@ -35,6 +35,9 @@ def test_straight_paths_are_lines_and_slanted_ones_are_thick():
     assert path_cells((0, 2)) == ((0, 0), (0, 1), (0, 2))
     assert path_cells((2, 0)) == ((0, 0), (1, 0), (2, 0))
     assert path_cells((1, -1)) == ((0, -1), (0, 0), (1, -1), (1, 0))
+    # (1, 3) lies at a distance of exactly 1 from the line to (3, 4), (1, 2) at 2 / 5
+    assert (1, 2) in path_cells((3, 4))
+    assert (1, 3) not in path_cells((3, 4))
     # the corners (0, 2) and (2, 0) lie sqrt(2) from the diagonal, their neighbours sqrt(1/2)
     assert set(path_cells((2, 2))) == {(y, x) for y in range(3) for x in range(3)} - {(0, 2), (2, 0)}
 

@@ -1,12 +1,17 @@
 """Confusion matrices against a slow count, and the conventions of the numbers read from them."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from orandnet.evaluation import stage
 from orandnet.evaluation.confusion import confusion_matrix, scores
+from orandnet.files.mask import write_mask, write_mask_list
 
 NUM_CLASSES = 4
 IDS = st.sampled_from([0, 1, 2, 3, 255])
@@ -125,3 +130,44 @@ def test_ids_outside_the_class_list_and_other_shapes_are_refused():
 def test_wider_integers_are_accepted():
     mask = np.array([[0, 1], [2, 255]], dtype=np.int64)
     assert confusion_matrix(mask, mask, num_classes=3).sum() == 3
+
+
+@pytest.fixture
+def evaluate(tmp_path):
+    """Evaluate two val images whose variant `ms` is right and whose variant `ss` is background."""
+    rows, listed = ["image_id,image,mask,split,height,width,labels"], []
+    for name in "ab":
+        truth = np.array([[0, 1], [1, 255]], dtype=np.uint8)
+        write_mask(tmp_path / f"{name}.png", truth)
+        rows.append(f"{name},{name}.jpg,{tmp_path}/{name}.png,val,2,2,cat")
+        for variant, mask in (("ss", truth * 0), ("ms", truth)):
+            sha256 = write_mask(tmp_path / variant / f"{name}.png", mask)
+            listed.append({"image_id": name, "variant": variant, "sha256": sha256})
+    (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat"]}))
+    (tmp_path / "truth.json").write_text(json.dumps({"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error"}))
+
+    def evaluate(listed=listed, split="val"):
+        write_mask_list(tmp_path / "masks.csv", listed)
+        outputs = {"output": tmp_path / "summary.csv", "per_class_output": tmp_path / "per_class.csv"}
+        inputs = {"index": tmp_path / "index.csv", "ground_truth": tmp_path / "truth.json"}
+        stage.prediction(masks=[tmp_path / "masks.csv"], **inputs, **outputs, split=split)
+        return [list(csv.DictReader(path.read_text().splitlines())) for path in outputs.values()]
+
+    return evaluate, listed
+
+
+def test_the_stage_scores_every_variant_by_itself(evaluate):
+    summary, classes = evaluate[0]()
+    assert [row["variant"] for row in summary] == ["ss", "ms"]
+    assert [float(row["miou"]) for row in summary] == pytest.approx([100 / 6, 100])
+    assert [row["class"] for row in classes] == ["background", "cat"] * 2
+    assert [row["precision"] for row in classes[1:]] == ["", "100.0", "100.0"]
+
+
+def test_a_missing_prediction_and_an_empty_split_are_errors(evaluate):
+    run, listed = evaluate
+    with pytest.raises(ValueError, match=r"b: .*mask"):
+        run(listed[:-1])
+    with pytest.raises(ValueError, match="no image is in the split 'test'"):
+        run(split="test")

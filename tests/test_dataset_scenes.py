@@ -8,8 +8,8 @@ import pytest
 
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
-from orandnet.dataset.scene_colors import LOOKS, PART_PATTERNS, TEXTURES
 from orandnet.dataset.scene_backgrounds import BACKGROUNDS, USUAL_BACKGROUND
+from orandnet.dataset.scene_colors import LOOKS, PART_PATTERNS, TEXTURES
 from orandnet.dataset.scene_drawing import CLASS_NAMES, MAX_TURN
 from orandnet.dataset.scene_shapes import PARTS
 from orandnet.dataset.scenes import draw, write_scenes

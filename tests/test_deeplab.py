@@ -93,6 +93,14 @@ def test_the_backbone_starts_from_a_classifier(tiny, network, tmp_path):
         assert value.equal(network.backbone.state_dict()[name]), name
 
 
+def test_the_head_learns_faster_and_every_parameter_learns_once(network):
+    groups = network.groups(10.0)
+    assert [group["lr_factor"] for group in groups] == [1.0, 10.0]
+    learning = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(learning) == sorted(map(id, network.parameters()))
+    assert set(map(id, groups[1]["params"])) == set(map(id, network.head.parameters()))
+
+
 def test_steps_on_one_batch_lower_the_loss(tiny, network, batch):
     settings = tiny.model_copy(update={"label_smoothing": 0.0})
     optimizer = torch.optim.SGD(network.train().parameters(), lr=0.05, momentum=0.9)

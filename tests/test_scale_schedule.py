@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from orandnet.dataset.index import Record
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.scale_schedule import crop_side, rescale_pair, scale_factor
-from orandnet.segmenter.settings import ScaleSchedule, TrainSettings, schedule_factors
+from orandnet.segmenter.settings import ScaleSchedule, Settings, TrainSettings, schedule_factors, training_settings
 
 progresses = st.floats(0, 1, exclude_max=True)
 fractions = st.floats(0, 1)
@@ -95,6 +95,13 @@ def test_the_baseline_differs_from_the_schedule_in_nothing_but_the_factors():
     assert schedule_factors(settings, "scale") == settings.scale_schedule.factors
     with pytest.raises(ValueError, match="choose baseline or scale"):
         schedule_factors(settings, "fast")
+
+
+def test_a_tuned_schedule_does_not_train_the_baseline_again():
+    tuned = Settings(scale_schedule={"factors": (0.5, 1.0)}, crop_size=100, schedules=["scale"])
+    assert training_settings(tuned, "scale").scale_schedule == tuned.scale_schedule
+    assert training_settings(tuned, "baseline") == training_settings(Settings(crop_size=100), "baseline")
+    assert training_settings(tuned, "baseline").crop_size == 100
 
 
 @pytest.fixture

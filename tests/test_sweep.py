@@ -1,5 +1,7 @@
 """The one-pass sweep equals a loop over thresholds, ties included."""
 
+import csv
+import json
 import time
 
 import numpy as np
@@ -8,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from orandnet.evaluation import stage
 from orandnet.evaluation.confusion import confusion_matrix, scores
+from orandnet.evaluation.settings import Settings
 from orandnet.evaluation.sweep import confusion_by_threshold, count_below, curve_of, thresholds_by_rule
+from orandnet.files.mask import write_mask
+from orandnet.files.store import Cam, write_shard
 from orandnet.pseudo_mask.threshold import pseudo_mask
 
 NUM_CLASSES = 5
@@ -127,8 +133,48 @@ def test_what_does_not_fit_is_refused():
 def test_every_rule_finds_its_threshold_on_the_curve_of_a_sweep():
     maps = np.array([[[0.9, 0.8, 0.6, 0.4, 0.1]]])
     truth = np.array([[1, 1, 0, 1, 0]], dtype=np.uint8)
-    thresholds = np.array([0.0, 0.3, 0.5, 0.7])
+    thresholds = np.array([0.3, 0.5, 0.7])
     curve = curve_of(thresholds, scores(confusion_by_threshold(maps, [1], truth, thresholds, num_classes=2)))
-    np.testing.assert_allclose(curve.recall, [50, 75, 250 / 6, 500 / 6])
+    np.testing.assert_allclose(curve.recall, [75, 350 / 6, 500 / 6])
     chosen = thresholds_by_rule(curve, background_threshold=0.25)
     assert chosen == {"fixed": 0.25, "best_miou": 0.7, "precision_ge_recall": 0.3}
+
+
+def test_the_stage_writes_curve_summary_and_classes(tmp_path):
+    rows = ["image_id,image,mask,split,height,width,labels"]
+    cams = []
+    for name, split in (("a", "train"), ("b", "train"), ("c", "train_aug")):
+        truth = np.zeros((8, 8), dtype=np.uint8)
+        truth[:4] = 1
+        write_mask(tmp_path / f"{name}.png", truth)
+        rows.append(f"{name},{name}.jpg,{tmp_path}/{name}.png,{split},8,8,cat")
+        scores = np.array([[[0.5, 0.5], [0.25, 0.25]]]) if split == "train" else np.zeros((1, 2, 2))
+        cams.append(Cam(name, np.array([1]), scores, (8, 8)))
+    (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat", "dog"]}))
+    (tmp_path / "truth.json").write_text(
+        json.dumps({"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error"})
+    )
+    write_shard(tmp_path / "1-of-1.npz", cams)
+    names = ("output", "curve_output", "per_class_output")
+    stage.cam(
+        index=tmp_path / "index.csv",
+        ground_truth=tmp_path / "truth.json",
+        cams=[tmp_path / "1-of-1.npz"],
+        **{name: tmp_path / f"{name}.csv" for name in names},
+        settings=Settings(num_thresholds=11),
+        background_threshold=0.45,
+    )
+    summary, points, classes = (
+        list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in names
+    )
+    assert [row["threshold_rule"] for row in summary] == ["fixed", "best_miou", "precision_ge_recall"]
+    assert [row["tuned_on_ground_truth"] for row in summary] == ["false", "true", "true"]
+    assert summary[0]["background_threshold"] == "0.45"
+    assert [float(point["background_threshold"]) for point in points] == [k / 10 for k in range(11)]
+    # at 0.45 only rows 0..2 of 8 are cat: 24 of 32 true pixels, and 32 of 40 background pixels are right
+    assert float(summary[0]["miou"]) == pytest.approx(100 * (24 / 32 + 32 / 40) / 2)
+    assert float(summary[0]["miou_legacy"]) == pytest.approx(float(summary[0]["miou"]))
+    assert [row["class"] for row in classes[:3]] == ["background", "cat", "dog"]
+    assert float(classes[1]["recall"]) == 75
+    assert classes[2]["iou"] == ""

@@ -14,7 +14,7 @@ SIZE = (12, 16)
 
 
 def write_voc(root: Path) -> Settings:
-    """Write five images with masks (cat 1, dog 2), lists and labels.csv; return the settings that read them."""
+    """Write five images, masks (cat 1, dog 2), lists and labels.csv; return the settings that read them."""
     for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / name).mkdir(parents=True)
     rng = np.random.default_rng(0)

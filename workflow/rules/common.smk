@@ -17,7 +17,7 @@ from orandnet.config import GROUND_TRUTH, load
 from orandnet.fingerprint import fingerprint
 from orandnet.prediction.settings import PredictSettings
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
-from orandnet.segmenter.settings import TrainSettings
+from orandnet.segmenter.settings import training_settings
 
 try:
     CONFIG = load(config)
@@ -119,7 +119,7 @@ def segmenter_ground_truth(wildcards):
 
 def segmenter_settings(wildcards):
     """Return what one training depends on: the section without the lists of trainings."""
-    return CONFIG.segmenter.narrowed_to(TrainSettings)
+    return training_settings(CONFIG.segmenter, wildcards.schedule)
 
 
 def trainings():

@@ -137,24 +137,8 @@ def _csv_source(path: Path, classes: Classes) -> Callable[[str], Found | None]:
 
 
 def _npy_source(path: Path, classes: Classes, *, exact: bool) -> Callable[[str], Found | None]:
-    """Labels of a cls_labels.npy: a dict from id (text, or a number such as 2007000032) to a 0/1 vector.
-
-    Column i belongs to mask id i + 1. With a plain list of classes the vector must have as many columns, else
-    the columns would belong to other classes than the list says (`exact`).
-    """
-    content = read_pickled_npy(path)
-    if not isinstance(content, dict) or not content:
-        raise ValueError(
-            f"{path}: holds a {type(content).__name__}, not a dict of labels; give a cls_labels.npy."
-        )
-    rows = {str(key): np.asarray(value) for key, value in content.items()}
-    num_columns = next(iter(rows.values())).size
-    needed = max(classes.file_ids)
-    if num_columns < needed or (exact and num_columns != needed):
-        raise ValueError(
-            f"{path}: has {num_columns} labels per image, dataset.classes ask for {needed}; "
-            "give the classes as a mapping of name to VOC id (cat: 8)."
-        )
+    """Labels of a cls_labels.npy: column i belongs to mask id i + 1."""
+    rows, num_columns = _label_vectors(path, num_needed=max(classes.file_ids), exact=exact)
     by_id = dict(zip(classes.file_ids, classes.names, strict=True))
 
     def look_up(image_id: str) -> Found | None:
@@ -171,3 +155,24 @@ def _npy_source(path: Path, classes: Classes, *, exact: bool) -> Callable[[str],
         return Found(names, frozenset(f"id {class_id}" for class_id in ids if class_id not in by_id))
 
     return look_up
+
+
+def _label_vectors(path: Path, *, num_needed: int, exact: bool) -> tuple[dict[str, np.ndarray], int]:
+    """0/1 vectors by id (text, or the digits of a number such as 2007000032), and how long they should be.
+
+    With a plain list of classes the vectors must have as many columns, else the columns would belong to other
+    classes than the list says (`exact`).
+    """
+    content = read_pickled_npy(path)
+    if not isinstance(content, dict) or not content:
+        raise ValueError(
+            f"{path}: holds a {type(content).__name__}, not a dict of labels; give a cls_labels.npy."
+        )
+    rows = {str(key): np.asarray(value) for key, value in content.items()}
+    num_columns = next(iter(rows.values())).size
+    if num_columns < num_needed or (exact and num_columns != num_needed):
+        raise ValueError(
+            f"{path}: has {num_columns} labels per image, dataset.classes ask for {num_needed}; "
+            "give the classes as a mapping of name to VOC id (cat: 8)."
+        )
+    return rows, num_columns

@@ -143,7 +143,7 @@ class CamStore:
             raise ValueError(
                 f"{image_id}: not in this CAM store of {len(self)} images; make the CAMs of all images first."
             )
-        shard = self._shard_of[image_id]
+        shard = self._shard(self._shard_of[image_id])
         height, width = shard[f"{image_id}/size"].tolist()
         return Cam(
             image_id,

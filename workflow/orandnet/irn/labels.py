@@ -41,9 +41,23 @@ def ir_label(
     foreground, background = crf_from_labels(
         rgb, labels, num_labels=len(classes) + 1, confidence=confidence, settings=crf
     )
+    return combine(foreground, background, classes)
+
+
+def combine(foreground: np.ndarray, background: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the mask ids on which two labellings agree to be sure.
+
+    Args:
+        foreground: (H, W) int in 0..K, 0 where no class reaches the high threshold.
+        background: (H, W) int in 0..K, 0 where no class reaches the low threshold.
+        classes: (K,) mask ids of the labels 1..K.
+
+    Returns:
+        (H, W) uint8: the class where `foreground` names one, 0 where both say background, else 255.
+    """
     ids = np.concatenate([[BACKGROUND], classes]).astype(np.uint8)
-    unsure_as_ignored = np.where(foreground > 0, ids[foreground], np.uint8(IGNORE_INDEX))
-    return np.where((foreground == 0) & (background == 0), np.uint8(BACKGROUND), unsure_as_ignored)
+    named = np.where(foreground > 0, ids[foreground], np.uint8(IGNORE_INDEX))
+    return np.where((foreground == 0) & (background == 0), np.uint8(BACKGROUND), named)
 
 
 def label_against(scores: np.ndarray, background_score: float) -> np.ndarray:

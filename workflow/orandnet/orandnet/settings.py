@@ -8,6 +8,18 @@ from orandnet.settings import Section
 from orandnet.training.settings import Training
 
 
+class OrandnetTraining(Training):
+    """Length and speed of the training; by default the values in effect in the official release."""
+
+    epochs: int = Field(1, ge=1, description="passes over the classes of the training images")
+    max_iterations: int | None = Field(5000, ge=1, description="stop after this many steps, whatever the epochs")
+    batch_size: int = Field(1, ge=1, description="maps per step")
+    learning_rate: float = Field(1e-3, gt=0, description="at the start")
+    head_learning_rate_factor: float = Field(1.0, gt=0, description="not used: the whole network learns alike")
+    momentum: float = Field(0.0, ge=0, lt=1, description="of sgd; beta 1 of adamw")
+    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+
+
 class Settings(Section):
     """The network between OR CAM and AND CAM."""
 
@@ -39,18 +51,7 @@ class Settings(Section):
     divide_by_max: bool = Field(
         False, description="divide the refined CAM of each class by its maximum; official_softmax always does"
     )
-    training: Training = Field(
-        Training(
-            epochs=1,
-            max_iterations=5000,
-            batch_size=1,
-            learning_rate=1e-3,
-            head_learning_rate_factor=1.0,
-            momentum=0.0,
-            weight_decay=0.0,
-        ),
-        description="length, optimiser and schedule; the defaults are the values in effect in the official release",
-    )
+    training: OrandnetTraining = Field(OrandnetTraining(), description="length, optimiser and schedule")
 
     @model_validator(mode="after")
     def _batch_fits(self) -> "Settings":

@@ -27,7 +27,9 @@ HEADINGS = {
     "published_scale_scheduling": "publ. scale sch.",
     "scale_scheduling": "scale scheduling",
 }
-AS_TEXT = ("method", "stage", "supervision", "threshold_rule", "num_seeds")
+RULE_NAMES = {"best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
+AS_TEXT = ("method", "stage", "supervision", "num_seeds")
+LEFT = ("method", "stage", "supervision", "threshold_rule")
 DAGGER = "†"
 TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the train images"
 PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012; comparable with a run on that data set only"
@@ -48,6 +50,7 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
             reader = csv.DictReader(file)
             rows = list(reader)
         console.print(_table(path.stem, reader.fieldnames or (), rows))
+        console.print()
 
 
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
@@ -61,7 +64,7 @@ def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Tab
     )
     shown = [column for column in columns if not column.endswith("_sd")]
     for column in shown:
-        justify = "left" if column in AS_TEXT[:-1] else "right"
+        justify = "left" if column in LEFT else "right"
         table.add_column(HEADINGS.get(column, column), justify=justify)
     for position, row in enumerate(rows):
         last = position + 1 == len(rows) or rows[position + 1]["method"] != row["method"]
@@ -73,6 +76,8 @@ def _cell(row: dict[str, str], column: str) -> str:
     text = row[column]
     if column == "method" and _is_tuned(row):
         return f"{text} {DAGGER}"
+    if column == "threshold_rule":
+        return RULE_NAMES.get(text, text)
     if column in AS_TEXT or not text:
         return text
     if column == "background_threshold":

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from orandnet.backbone import create_backbone, freeze_batch_norm
 from orandnet.segmenter.settings import TrainSettings
+from orandnet.training.optimizer import parameter_groups
 
 
 class LargeFovHead(nn.Sequential):
@@ -63,6 +64,10 @@ class DeepLab(nn.Module):
         if self.keeps_statistics:
             freeze_batch_norm(self)
         return self
+
+    def groups(self, head_factor: float) -> list[dict]:
+        """Return the optimiser's groups: backbone and, learning faster, head."""
+        return parameter_groups(list(self.backbone.parameters()), list(self.head.parameters()), head_factor=head_factor)
 
 
 def without_pretraining(settings: TrainSettings) -> TrainSettings:

@@ -9,31 +9,22 @@ from orandnet.files.mask import IGNORE_INDEX
 def segmentation_loss(
     logits: Tensor, target: Tensor, *, label_smoothing: float = 0.0, balanced: bool = False
 ) -> Tensor:
-    """Return the cross entropy over the pixels that are not ignored; 0, with zero gradient, if all are.
+    """Return the mean cross entropy of the pixels that are not ignored; 0, with zero gradient, if all are.
 
-    With label smoothing eps the target of a pixel is 1 - eps for its label and eps / (C - 1) for each other
-    class (the form of AMN, Lee et al., 2022). `balanced` takes (mean over background pixels + mean over
-    foreground pixels) / 2 in place of the mean over all; the mean over no pixels counts 0.
+    The target is 1 - label_smoothing for the label, and the others share label_smoothing evenly (AMN, Lee et al.,
+    2022, code). `balanced` averages background and foreground apart and takes the mean of the two; the mean over no
+    pixels counts 0.
 
     Args:
         logits: (N, C, H, W) float, C classes with background.
         target: (N, H, W) integer mask ids below C, 255 = ignore.
-        label_smoothing: eps in [0, 1 - 1/C].
+        label_smoothing: in [0, 1 - 1/C].
         balanced: give background and foreground the same weight.
-
-    Returns:
-        A scalar.
     """
     num_classes = logits.shape[1]
     target = target.long()
-    per_pixel = F.cross_entropy(
-        logits,
-        target,
-        ignore_index=IGNORE_INDEX,
-        # torch spreads its share over all C classes, the label included
-        label_smoothing=label_smoothing * num_classes / (num_classes - 1),
-        reduction="none",
-    )
+    smoothing = label_smoothing * num_classes / (num_classes - 1)  # torch's share goes to all C, the label included
+    per_pixel = F.cross_entropy(logits, target, ignore_index=IGNORE_INDEX, label_smoothing=smoothing, reduction="none")
     known = target != IGNORE_INDEX
     if not balanced:
         return mean_over(per_pixel, known)

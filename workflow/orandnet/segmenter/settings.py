@@ -115,3 +115,9 @@ def schedule_factors(settings: TrainSettings, schedule: str) -> tuple[float, ...
     if schedule not in choices:
         raise ValueError(f"schedule: {schedule!r} is unknown; choose {' or '.join(choices)}.")
     return choices[schedule]
+
+
+def training_settings(settings: Settings, schedule: str) -> TrainSettings:
+    """Return what the training with one schedule depends on: a tuned scale schedule leaves the baseline as it is."""
+    narrowed = settings.narrowed_to(TrainSettings)
+    return narrowed.model_copy(update={"scale_schedule": ScaleSchedule()}) if schedule == "baseline" else narrowed

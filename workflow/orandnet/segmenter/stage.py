@@ -17,7 +17,6 @@ from orandnet.segmenter.loss import segmentation_loss
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.settings import TrainSettings, schedule_factors
 from orandnet.training.loop import fit, write_history
-from orandnet.training.optimizer import parameter_groups
 from orandnet.training.state import remove_state
 
 
@@ -50,11 +49,7 @@ def run(
         num_samples=len(records),
         loss=lambda network, batch: training_loss(network, batch, settings),
         settings=settings.training,
-        groups=parameter_groups(
-            list(network.backbone.parameters()),
-            list(network.head.parameters()),
-            head_factor=settings.training.head_learning_rate_factor,
-        ),
+        groups=network.groups(settings.training.head_learning_rate_factor),
         state=state,
         key=key,
         random_seed=random_seed,

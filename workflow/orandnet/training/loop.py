@@ -125,6 +125,7 @@ def fit(
             batch = tuple(part.to(device, non_blocking=True) for part in batch)
             _step(network, optimizer, loss, batch, progress, steps, settings)
             if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
+                _check_finite(progress)  # a state that has gone wrong is not worth keeping
                 save_state(state, network, optimizer, key=key, progress=_plain(progress))
                 saved = time.monotonic()
             if stop.asked:
@@ -165,11 +166,16 @@ def _step(
 
 
 def _close_epoch(progress: dict, epoch: int, num_steps: int, rate: float) -> None:
+    _check_finite(progress)
     means = {name: float(total) / num_steps for name, total in progress["sums"].items()}
-    if not np.isfinite(means["loss"]):
-        raise ValueError(f"loss: became {means['loss']} in epoch {epoch}; lower the learning_rate.")
     progress["history"].append({"epoch": epoch, "learning_rate": rate, **means})
     progress["sums"] = {}
+
+
+def _check_finite(progress: dict) -> None:
+    loss = float(progress["sums"].get("loss", 0.0))
+    if not np.isfinite(loss):
+        raise ValueError(f"loss: became {loss} by step {progress['step']}; lower training.learning_rate.")
 
 
 def _plain(progress: dict) -> dict:

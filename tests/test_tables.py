@@ -1,0 +1,220 @@
+"""The three tables from hand-made summaries, and what the screen shows of them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orandnet.report.layout import Origin, origin_of
+from orandnet.report.screen import print_tables
+from orandnet.report.settings import Settings
+from orandnet.report.stage import PUBLISHED, tables
+from orandnet.report.tables import mean_and_sd
+
+RULES = ("fixed", "best_miou", "precision_ge_recall")
+
+
+def write_csv(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def read_csv(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cam_summary(root, method, seed, miou):
+    lines = ["threshold_rule,background_threshold,miou,precision,recall,miou_legacy,tuned_on_ground_truth"]
+    lines += [f"{rule},{0.2 + 0.1 * seed},{miou + k},{miou + 10},,{miou},true" for k, rule in enumerate(RULES)]
+    return write_csv(root / f"evaluation/cam/{method}/seed{seed}/summary.csv", "\n".join(lines) + "\n")
+
+
+def prediction_summary(root, method, schedule, seed, split, miou):
+    text = f"variant,miou,precision,recall,miou_legacy\nss,{miou - 5},1,1,1\nms_crf,{miou},1,1,1\n"
+    return write_csv(root / f"evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv", text)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two seeds of two CAM methods; three segmentation methods with both schedules."""
+    summaries = [cam_summary(tmp_path, m, s, base + 2 * s) for m, base in (("vit", 40), ("ours", 50)) for s in (0, 1)]
+    predictions = [
+        prediction_summary(tmp_path, method, schedule, seed, "val", base + seed + (schedule == "scale"))
+        for method, base in (("ours", 60), ("fsss", 70), ("irn", 55))
+        for schedule in ("baseline", "scale")
+        for seed in (0, 1)
+    ]
+    predictions.append(prediction_summary(tmp_path, "ours", "scale", 0, "test", 58.5))
+    return {"summaries": summaries, "predictions": predictions}
+
+
+@pytest.fixture
+def make(results, tmp_path):
+    def make(**settings):
+        outputs = [tmp_path / f"{name}.csv" for name in ("table1_pseudo_masks", "table2_segmentation")]
+        outputs.append(tmp_path / "table3_scale_scheduling.csv")
+        names = ("pseudo_masks_output", "segmentation_output", "scale_scheduling_output")
+        tables(**results, **dict(zip(names, outputs, strict=True)), settings=Settings(**settings))
+        return outputs
+
+    return make
+
+
+def test_paths_tell_what_a_result_belongs_to():
+    cases = {
+        "r/evaluation/cam/ours+irn/seed2/summary.csv": Origin("evaluation/cam", "ours+irn", 2),
+        "r/evaluation/prediction/irn/scale/seed0/val/s.csv": Origin("evaluation/prediction", "irn", 0, "scale", "val"),
+        "cam/vit/seed1/1-of-2.npz": Origin("cam", "vit", 1),
+        "r/fusion/ours/seed1/or/1-of-2.npz": Origin("fusion", "ours", 1, operator="or"),
+        "r/orandnet/ours/seed1/cam/1-of-2.npz": Origin("orandnet", "ours", 1),
+        "r/irn/ours/seed1/walk/1-of-2.npz": Origin("irn", "ours", 1),
+        "r/pseudo_mask/ours+irn/seed1/1-of-2.csv": Origin("pseudo_mask", "ours+irn", 1),
+    }
+    assert {path: origin_of(Path(path)) for path in cases} == cases
+    with pytest.raises(ValueError, match="lies in no known result folder"):
+        origin_of(Path("somewhere/else.csv"))
+
+
+def test_mean_and_deviation_leave_unknown_values_out():
+    assert mean_and_sd(["1", 3.0, "", "nan"]) == (2.0, pytest.approx(2**0.5))
+    assert mean_and_sd(["4"]) == (4.0, "")
+    assert mean_and_sd([""]) == ("", "")
+
+
+def test_table_1_has_three_rows_per_method_in_the_order_asked_for(make):
+    rows = read_csv(make(pseudo_mask_methods=("ours", "vit"))[0])
+    assert list(rows[0]) == [
+        "method",
+        "threshold_rule",
+        "background_threshold",
+        "miou",
+        "miou_sd",
+        "precision",
+        "precision_sd",
+        "recall",
+        "recall_sd",
+        "num_seeds",
+        "published_miou",
+        "published_precision",
+        "published_recall",
+    ]
+    assert [(row["method"], row["threshold_rule"]) for row in rows] == [(m, r) for m in ("ours", "vit") for r in RULES]
+
+
+def test_table_1_averages_over_seeds_beside_the_published_numbers(make):
+    best = read_csv(make(pseudo_mask_methods=("vit",))[0])[1]
+    assert float(best["miou"]) == 42
+    assert float(best["miou_sd"]) == pytest.approx(2**0.5)
+    assert float(best["background_threshold"]) == pytest.approx(0.25)
+    assert best["recall"] == best["recall_sd"] == ""
+    assert best["num_seeds"] == "2"
+    assert [float(best[f"published_{name}"]) for name in ("miou", "precision", "recall")] == [53.4, 67.7, 72.4]
+
+
+def test_table_2_has_measured_rows_first_and_then_the_literature(make):
+    rows = read_csv(make(segmentation_methods=("fsss", "irn", "ours"))[1])
+    assert [row["method"] for row in rows[:4]] == ["fsss", "irn", "ours", "CDA"]
+    assert list(rows[0]) == [
+        "method",
+        "stage",
+        "supervision",
+        "val",
+        "val_sd",
+        "test",
+        "num_seeds",
+        "published_val",
+        "published_test",
+    ]
+    fsss, irn, ours = rows[:3]
+    assert (fsss["supervision"], irn["supervision"], ours["supervision"]) == ("F", "I", "I")
+    assert (ours["stage"], ours["val"], ours["test"], ours["num_seeds"]) == ("1+2", "61.5", "58.5", "2")
+    assert (irn["test"], irn["published_val"], irn["published_test"]) == ("", "63.5", "64.8")
+    assert "ORANDNet (AMN + MCTformer)" in [row["method"] for row in rows]
+    assert "IRN" not in [row["method"] for row in rows]
+    assert all(row["val"] == row["num_seeds"] == "" for row in rows[3:])
+
+
+def test_table_2_marks_masks_whose_threshold_saw_ground_truth(make):
+    rows = read_csv(make(segmentation_methods=("fsss", "ours"), tuned_on_ground_truth=True)[1])
+    assert [row["supervision"] for row in rows[:2]] == ["F", "I+T"]
+
+
+def test_table_2_shows_the_schedule_and_inference_asked_for(make):
+    rows = read_csv(make(segmentation_methods=("ours",), segmentation_schedule="baseline", variant="ss")[1])
+    assert (rows[0]["stage"], rows[0]["val"]) == ("1", "55.5")
+
+
+def test_table_3_sets_the_schedules_side_by_side(make):
+    rows = read_csv(make()[2])
+    assert [row["method"] for row in rows] == ["ours", "fsss", "irn"]
+    assert rows[0] == {
+        "method": "ours",
+        "baseline": "60.5",
+        "baseline_sd": str(0.5**0.5),
+        "scale_scheduling": "61.5",
+        "scale_scheduling_sd": str(0.5**0.5),
+        "num_seeds": "2",
+        "published_baseline": "70.1",
+        "published_scale_scheduling": "70.3",
+    }
+
+
+def test_schedules_trained_with_different_seeds_are_refused(results, make):
+    results["predictions"].pop(0)
+    with pytest.raises(ValueError, match="ours: the schedules baseline and scale were trained with different seeds"):
+        make()
+
+
+def test_a_method_without_results_is_named(make):
+    with pytest.raises(ValueError, match="no result of method amn"):
+        make(pseudo_mask_methods=("amn",))
+
+
+def test_a_run_without_segmentation_still_makes_the_tables(results, make):
+    results["predictions"].clear()
+    table1, table2, table3 = make()
+    assert len(read_csv(table1)) == 6
+    assert read_csv(table2)[0]["method"] == "FSSS (DeepLabv1)"
+    assert read_csv(table3) == []
+
+
+def test_every_published_number_has_a_source():
+    for path in sorted(PUBLISHED.glob("published_*.csv")):
+        rows = read_csv(path)
+        assert rows
+        for row in rows:
+            assert row["source"], row
+            assert len(row) == len(set(row)), row
+            assert None not in row, row
+
+
+def printed(paths):
+    text = io.StringIO()
+    print_tables(paths, Console(file=text, width=120))
+    return text.getvalue()
+
+
+def test_the_screen_shows_one_decimal_and_marks_tuned_rows(make):
+    text = printed(make())
+    assert "42.0 ± 1.4" in text
+    assert "61.5 ± 0.7" in text
+    lines = [line for line in text.splitlines() if "best mIoU" in line]
+    assert lines
+    assert all("†" in line for line in lines)
+    assert not any("†" in line for line in text.splitlines() if " fixed " in line)
+    assert "† the threshold was chosen on the ground truth" in text
+
+
+def test_the_screen_has_no_footnote_where_nothing_was_tuned(make):
+    assert "†" not in printed(make()[1:])
+
+
+def test_settings_survive_canonical_json():
+    settings = Settings(pseudo_mask_methods=("vit", "ours"), panels=2)
+    assert Settings.model_validate_json(settings.canonical_json()) == settings
+    assert json.loads(settings.canonical_json())["variant"] == "ms_crf"
