@@ -21,7 +21,7 @@ DPI = 100
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#8C8C00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 CELL = 1.45  # inches
-MAX_LABEL = 18  # characters that fit beside a row of landscape pictures
+MAX_LABEL = 15  # characters that fit beside a row of landscape pictures
 
 
 class Panel(NamedTuple):
