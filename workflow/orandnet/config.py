@@ -1,4 +1,4 @@
-"""The config: every section's settings in one model, the single source of validation, defaults, schema and reference."""
+"""The config: every section's settings in one model, the single source of validation, defaults and reference."""
 
 from typing import Annotated, Any, Literal
 
@@ -46,7 +46,9 @@ class Ensemble(Section):
 class IrnSection(IrnSettings):
     """The section `irn`: also which CAMs are refined."""
 
-    cams: list[str] = Field([], description="sources and ensembles whose CAMs IRN refines; gives the methods <name>+irn")
+    cams: list[str] = Field(
+        [], description="sources and ensembles whose CAMs IRN refines; gives the methods <name>+irn"
+    )
 
 
 class Config(Section):
@@ -193,7 +195,8 @@ def _unknown_rows(config: Config):
             if row not in known:
                 yield f"report.{key}: {row!r} is not made by this run; choose from {known}."
     if report.variant not in config.prediction.variants:
-        yield f"report.variant: {report.variant!r} is not among prediction.variants {config.prediction.variants}; add it."
+        variants = list(config.prediction.variants)
+        yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."
     if report.segmentation_schedule not in config.segmenter.schedules:
         yield (
             f"report.segmentation_schedule: {report.segmentation_schedule!r} is not among segmenter.schedules "

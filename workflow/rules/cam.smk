@@ -7,6 +7,8 @@ rule cam:
         "results/{run}/cam/{source}/seed{seed}/{shard}.npz",
     log:
         "results/{run}/logs/cam/{source}/seed{seed}/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

@@ -7,6 +7,8 @@ rule classifier:
         history="results/{run}/classifier/{source}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

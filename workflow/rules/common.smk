@@ -97,7 +97,11 @@ def initial_weights(source):
     """Return an input function: the weights of the source whose backbone is the start, or nothing."""
 
     def weights(wildcards):
-        return [] if source is None else f"results/{wildcards.run}/classifier/{source}/seed{wildcards.seed}/weights.safetensors"
+        return (
+            []
+            if source is None
+            else f"results/{wildcards.run}/classifier/{source}/seed{wildcards.seed}/weights.safetensors"
+        )
 
     return weights
 

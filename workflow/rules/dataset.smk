@@ -5,7 +5,9 @@ rule dataset:
         ground_truth="results/{run}/dataset/ground_truth.json",
     log:
         "results/{run}/logs/dataset.log",
-    threads: workflow.cores or 1
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: 8  # at most what --cores gives
     resources:
         mem_mb=2000,
         runtime=60,

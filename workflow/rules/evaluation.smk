@@ -10,6 +10,8 @@ rule evaluation_cam:
         per_class="results/{run}/evaluation/cam/{method}/seed{seed}/per_class.csv",
     log:
         "results/{run}/logs/evaluation/cam/{method}/seed{seed}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -31,13 +33,17 @@ rule evaluation_prediction:
         manifest="results/{run}/dataset/manifest.json",
         ground_truth="results/{run}/dataset/ground_truth.json",
         masks=expand(
-            "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv", shard=SHARDS, allow_missing=True
+            "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
+            shard=SHARDS,
+            allow_missing=True,
         ),
     output:
         summary="results/{run}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv",
         per_class="results/{run}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/per_class.csv",
     log:
         "results/{run}/logs/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,

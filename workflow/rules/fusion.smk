@@ -10,6 +10,8 @@ rule fusion:
         mean_cams="results/{run}/fusion/{ensemble}/seed{seed}/mean/{shard}.npz",
     log:
         "results/{run}/logs/fusion/{ensemble}/seed{seed}/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,

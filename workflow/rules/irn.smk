@@ -7,6 +7,8 @@ rule irn_labels:
         "results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -30,6 +32,8 @@ rule irn:
         history="results/{run}/irn/{cam}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -55,6 +59,8 @@ rule irn_walk:
         "results/{run}/irn/{cam}/seed{seed}/walk/{shard}.npz",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

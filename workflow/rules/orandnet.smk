@@ -7,6 +7,8 @@ rule orandnet:
         history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -29,6 +31,8 @@ rule orandnet_cam:
         "results/{run}/orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

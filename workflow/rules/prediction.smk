@@ -7,6 +7,8 @@ rule prediction:
         "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
     log:
         "results/{run}/logs/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

@@ -14,6 +14,8 @@ rule pseudo_mask:
         threshold="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
     log:
         "results/{run}/logs/pseudo_mask/{method}/seed{seed}/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,

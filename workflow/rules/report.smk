@@ -32,6 +32,8 @@ rule tables:
         ),
     log:
         "results/{run}/logs/report/tables.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -80,6 +82,8 @@ rule figures:
         ),
     log:
         "results/{run}/logs/report/figures_{ensemble}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: 1
     resources:
         mem_mb=2000,

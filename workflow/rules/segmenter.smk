@@ -10,6 +10,8 @@ rule segmenter:
         history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
+    conda:
+        "../../envs/orandnet.yaml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,

@@ -64,13 +64,18 @@ def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_b
 
     Returns:
         (N, T, h, w) float32, at least 0, h and w in tokens.
+
+    Raises:
+        ValueError: if the network has no block `start_block`.
     """
     prefix = network.model.num_prefix_tokens
     maps = []
     with recorded_attention(network.model) as recorded, torch.enable_grad():
         # the input carries the gradient, so that attention has one even where all weights are frozen
-        logits = network(rgb.requires_grad_())
+        logits = network(rgb.detach().requires_grad_())
         attentions = recorded[start_block:]
+        if not attentions:
+            raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; choose a lower one.")
         for target in targets.T:
             chosen = logits.gather(1, target[:, None]).sum()  # images do not mix: one backward pass serves all
             gradients = torch.autograd.grad(chosen, attentions, retain_graph=True)
@@ -111,6 +116,6 @@ def vit_maps(
         image = resize_image(rgb, (side, side))
         maps = attribution(network, image, targets, start_block=start_block)
         if flip:
-            maps = maps + attribution(network, image.detach().flip(-1), targets, start_block=start_block).flip(-1)
+            maps = maps + attribution(network, image.flip(-1), targets, start_block=start_block).flip(-1)
         found.append(maps)
     return found

@@ -19,7 +19,7 @@ from orandnet.training.augment import resize, to_tensor
 
 
 def _cam(record: Record, maps: Tensor, settings: Settings) -> Cam:
-    scores = NORMALISATIONS[settings.normalise](maps).cpu().numpy()
+    scores = NORMALISATIONS[settings.normalise](maps).pow(settings.power).cpu().numpy()
     return Cam(record.image_id, np.asarray(record.classes, dtype=np.int64), scores, record.size)
 
 

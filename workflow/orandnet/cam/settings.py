@@ -19,5 +19,10 @@ class Settings(Section):
     normalise: Literal["max", "min_max"] = Field(
         "max", description="per class: divide by the maximum, or bring minimum to 0 and maximum to 1"
     )
+    power: float = Field(
+        1.0,
+        gt=0,
+        description="exponent of the normalised scores; below 1 lifts the weak scores of a peaked map, such as a ViT's",
+    )
     start_block: int = Field(0, ge=0, description="of a ViT: first block whose attention counts in the rollout")
     batch_size: int = Field(8, ge=1, description="of a ViT: images at a time; all have the training size")

@@ -7,18 +7,31 @@ from orandnet.classifier.settings import Settings
 from orandnet.training.optimizer import parameter_groups
 
 
+def _freeze(network: nn.Module, start: str) -> None:
+    """Stop the parameters whose names begin with `start` from learning, in place."""
+    chosen = [parameter for name, parameter in network.named_parameters() if name.startswith(start)]
+    if not chosen:
+        names = [name for name, _ in network.named_children()]
+        raise ValueError(f"classifier.frozen_layers: no layer's name begins with {start!r}; choose from {names}.")
+    for parameter in chosen:
+        parameter.requires_grad_(False)
+
+
 class CnnClassifier(nn.Module):
     """Backbone, 1x1 convolution without bias to the classes, global average pooling (Zhou et al., 2016)."""
 
     def __init__(self, settings: Settings, num_foreground: int):
-        """Build the network for `num_foreground` classes, background not counted."""
+        """Build the network for `num_foreground` classes, background not counted.
+
+        Raises:
+            ValueError: if a layer that is to be frozen does not exist.
+        """
         super().__init__()
         self.freeze_batch_norm = settings.freeze_batch_norm
         self.backbone = create_backbone(settings.backbone, output_stride=settings.output_stride)
         self.head = nn.Conv2d(self.backbone.channels[-1], num_foreground, kernel_size=1, bias=False)
-        for name, parameter in self.backbone.stages.named_parameters():
-            if any(name.startswith(layer) for layer in settings.frozen_layers):
-                parameter.requires_grad_(False)
+        for layer in settings.frozen_layers:
+            _freeze(self.backbone.stages, layer)
 
     def class_map(self, rgb: Tensor) -> Tensor:
         """Return (N, C, h, w) evidence per class and place, before pooling."""

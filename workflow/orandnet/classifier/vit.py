@@ -25,13 +25,11 @@ class VitClassifier(nn.Module):
         """
         super().__init__()
         vit, arguments = settings.vit, {}
-        self.stem = None
         if vit.stem is not None:
-            self.stem = create_backbone(vit.stem, output_stride=vit.stem_stride)
-            self.stem.requires_grad_(not vit.freeze_stem)
-            arguments = {"embed_layer": partial(HybridEmbed, backbone=self.stem), "patch_size": 1}
+            stem = create_backbone(vit.stem, output_stride=vit.stem_stride).requires_grad_(not vit.freeze_stem)
+            arguments = {"embed_layer": partial(HybridEmbed, backbone=stem), "patch_size": 1}
         arguments |= {name: getattr(vit, name) for name in ("patch_size", "depth") if getattr(vit, name) is not None}
-        self.freeze_stem = vit.freeze_stem
+        self.freeze_stem = vit.stem is not None and vit.freeze_stem
         self.model = create_model(
             settings.backbone,
             num_classes=num_foreground,
@@ -45,7 +43,7 @@ class VitClassifier(nn.Module):
                 f"backbone.model: {settings.backbone.model!r} is no vision transformer with a class token; "
                 "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
             )
-        self.normalise = nn.Identity() if self.stem is not None else normalise_for(self.model)
+        self.normalise = normalise_for(self.model) if vit.stem is None else nn.Identity()  # the stem has its own
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Return (N, C) logits of (N, 3, H, W) uint8."""
@@ -54,8 +52,8 @@ class VitClassifier(nn.Module):
     def train(self, mode: bool = True) -> "VitClassifier":
         """Switch to training; a frozen stem keeps the statistics of its batch normalisation."""
         super().train(mode)
-        if self.stem is not None and self.freeze_stem:
-            freeze_batch_norm(self.stem)
+        if self.freeze_stem:
+            freeze_batch_norm(self.model.patch_embed.backbone)
         return self
 
     def groups(self, head_factor: float) -> list[dict]:

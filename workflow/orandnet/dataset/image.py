@@ -34,9 +34,7 @@ def decode_rgb(content: bytes, path: Path) -> np.ndarray:
             rgb = _to_rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error).replace("\n", " ")
-        raise ValueError(
-            f"{path}: the image cannot be decoded ({reason}); copy it again or unlist it."
-        ) from error
+        raise ValueError(f"{path}: the image cannot be decoded ({reason}); copy it again or unlist it.") from error
     if orientation not in _UPRIGHT:
         raise ValueError(
             f"{path}: EXIF orientation is {orientation}, not 1; turn the pixels and drop the tag "

@@ -57,9 +57,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     try:
         return tuple(json.loads(Path(path).read_text(encoding="utf-8"))["classes"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`."
-        ) from error
+        raise ValueError(f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`.") from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -71,9 +69,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such index; run `orandnet dataset`.") from None
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ValueError(
-            f"{path}: the columns are {reader.fieldnames}, not {','.join(COLUMNS)}; make it again."
-        )
+        raise ValueError(f"{path}: the columns are {reader.fieldnames}, not {','.join(COLUMNS)}; make it again.")
     return rows
 
 
@@ -90,7 +86,5 @@ def _record(row: dict[str, str], ids: dict[str, int], path: Path) -> Record:
         classes = sorted(ids[name] for name in row["labels"].split(";") if name)
         size = (int(row["height"]), int(row["width"]))
     except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path}: the row of {row['image_id']} does not fit ({error}); make it again."
-        ) from error
+        raise ValueError(f"{path}: the row of {row['image_id']} does not fit ({error}); make it again.") from error
     return Record(row["image_id"], row["image"], row["split"], size, tuple(classes))

@@ -25,9 +25,7 @@ class Inspection:
     mask_sha256: str
 
 
-def inspect(
-    entries: Sequence[Entry], *, mask_ids: Sequence[int], strict: bool, threads: int
-) -> list[Inspection]:
+def inspect(entries: Sequence[Entry], *, mask_ids: Sequence[int], strict: bool, threads: int) -> list[Inspection]:
     """Decode every image and mask in full and return what was found, in the order of the entries.
 
     Args:

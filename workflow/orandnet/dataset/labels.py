@@ -90,9 +90,7 @@ def _source(path: Path, classes: Classes, settings: Settings) -> tuple[Callable[
         return _npy_source(path, classes, exact=exact), strict
     if path.suffix == ".csv":
         return _csv_source(path, classes), True
-    raise ValueError(
-        f"dataset.labels: {path} is neither .npy nor .csv; give a cls_labels.npy, a CSV or `annotations`."
-    )
+    raise ValueError(f"dataset.labels: {path} is neither .npy nor .csv; give a cls_labels.npy, a CSV or `annotations`.")
 
 
 def _faults(image_id: str, split: str, found: Found | None, *, path: Path, strict: bool) -> Iterable[str]:
@@ -130,9 +128,7 @@ def _csv_source(path: Path, classes: Classes) -> Callable[[str], Found | None]:
             if row["image_id"] in rows:
                 raise ValueError(f"{path}: {row['image_id']} has two rows; join its labels with `;` in one.")
             names = {name.strip() for name in (row["labels"] or "").split(";")} - {""}
-            rows[row["image_id"]] = Found(
-                frozenset(names & {*classes.names}), frozenset(names - {*classes.names})
-            )
+            rows[row["image_id"]] = Found(frozenset(names & {*classes.names}), frozenset(names - {*classes.names}))
     return rows.get
 
 
@@ -147,9 +143,7 @@ def _npy_source(path: Path, classes: Classes, *, exact: bool) -> Callable[[str],
         if vector is None:
             return None
         if vector.shape != (num_columns,) or not np.isin(vector, (0, 1)).all():
-            raise ValueError(
-                f"{path}: {image_id} has no vector of {num_columns} zeros and ones; make it again."
-            )
+            raise ValueError(f"{path}: {image_id} has no vector of {num_columns} zeros and ones; make it again.")
         ids = (np.flatnonzero(vector) + 1).tolist()
         names = frozenset(by_id[class_id] for class_id in ids if class_id in by_id)
         return Found(names, frozenset(f"id {class_id}" for class_id in ids if class_id not in by_id))
@@ -165,9 +159,7 @@ def _label_vectors(path: Path, *, num_needed: int, exact: bool) -> tuple[dict[st
     """
     content = read_pickled_npy(path)
     if not isinstance(content, dict) or not content:
-        raise ValueError(
-            f"{path}: holds a {type(content).__name__}, not a dict of labels; give a cls_labels.npy."
-        )
+        raise ValueError(f"{path}: holds a {type(content).__name__}, not a dict of labels; give a cls_labels.npy.")
     rows = {str(key): np.asarray(value) for key, value in content.items()}
     num_columns = next(iter(rows.values())).size
     if num_columns < num_needed or (exact and num_columns != num_needed):

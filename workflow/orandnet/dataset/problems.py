@@ -19,9 +19,7 @@ def refuse(problems: Sequence[str]) -> None:
 def require_file(path: Path, *, needed_for: str) -> None:
     """Raise a ValueError unless `path` is a file."""
     if not path.is_file():
-        raise ValueError(
-            f"{path}: there is no such file, needed for {needed_for}; make it or correct the path."
-        )
+        raise ValueError(f"{path}: there is no such file, needed for {needed_for}; make it or correct the path.")
 
 
 def repeated(values: Iterable[str]) -> list[str]:

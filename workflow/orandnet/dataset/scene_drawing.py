@@ -71,9 +71,7 @@ def draw_scene(rng: np.random.Generator, size: tuple[int, int], main_class: str)
     for _ in range(rng.integers(0, 4)):
         _draw_distractor(rng, canvas)
     count = 1 + int(rng.choice(3, p=OBJECT_SHARES))
-    names = [
-        main_class if rng.random() < SAME_CLASS_SHARE else _other(rng, main_class) for _ in range(count - 1)
-    ]
+    names = [main_class if rng.random() < SAME_CLASS_SHARE else _other(rng, main_class) for _ in range(count - 1)]
     instances = [draw_instance(rng, name) for name in [*names, main_class]]
     for instance, pose in zip(instances, _poses(rng, size, [one.name for one in instances]), strict=True):
         canvas.paint(instance, pose)
@@ -113,9 +111,7 @@ class _Canvas:
         reach = REACH * pose.radius
         rows = slice(max(0, int(pose.y - reach)), max(0, int(pose.y + reach) + 1))
         columns = slice(max(0, int(pose.x - reach)), max(0, int(pose.x + reach) + 1))
-        y, x = (
-            axis - centre for axis, centre in zip(grid(self.rgb.shape[:2]), (pose.y, pose.x), strict=True)
-        )
+        y, x = (axis - centre for axis, centre in zip(grid(self.rgb.shape[:2]), (pose.y, pose.x), strict=True))
         y, x = y[rows] / pose.radius, x[:, columns] / pose.radius
         cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
         return (rows, columns), pose.mirror * (cosine * x + sine * y), cosine * y - sine * x
@@ -145,9 +141,7 @@ class _Canvas:
         inside = np.clip(0.5 - (np.hypot(pu, pv) - 1) * radius * pose.radius, 0, 1)
         self.blend(window, _part_colors(instance, pu, pv), inside * np.clip(0.5 - distance, 0, 1))
         self._owner[window][distance < 0] = len(self._areas)
-        self._outline[window] = np.where(
-            np.abs(distance) < HALF_BORDER, True, self._outline[window] & (distance > 0)
-        )
+        self._outline[window] = np.where(np.abs(distance) < HALF_BORDER, True, self._outline[window] & (distance > 0))
         self._areas.append(int((distance < 0).sum()))
         self._names.append(instance.name)
 

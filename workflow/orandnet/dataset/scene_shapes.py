@@ -57,8 +57,7 @@ class Part:
 def _beetle(u: Array, v: Array, k: Array) -> Array:
     shell = ellipse(u - 0.12, v, 0.62 + 0.12 * k[0], 0.46 + 0.12 * k[1])
     legs = [
-        stroke(u, np.abs(v), (at, 0.35), (at * (1.3 + 0.5 * k[2]) - 0.05, 0.88), 0.055)
-        for at in (-0.28, 0.1, 0.48)
+        stroke(u, np.abs(v), (at, 0.35), (at * (1.3 + 0.5 * k[2]) - 0.05, 0.88), 0.055) for at in (-0.28, 0.1, 0.48)
     ]
     return union(shell, ellipse(u + 0.62, v, 0.27, 0.27), *legs)
 

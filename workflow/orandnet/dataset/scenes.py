@@ -43,9 +43,7 @@ def generate(folder: Path, settings: Settings) -> Settings:
     ValueError if the folder holds something that is not generated scenes.
     """
     if folder.exists() and not (folder / MARKER).is_file():
-        raise ValueError(
-            f"{folder}: exists and holds no generated scenes; move it away, it would be replaced."
-        )
+        raise ValueError(f"{folder}: exists and holds no generated scenes; move it away, it would be replaced.")
     fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
         write_scenes(fresh, settings.scenes)
@@ -102,9 +100,7 @@ def _write_lists(folder: Path, places: list[_Place], scenes: Scenes) -> None:
     lists |= {"train": training[: scenes.num_train], "train_aug": training}
     for name, ids in lists.items():
         if ids:
-            (folder / f"{name}.txt").write_text(
-                "".join(f"{image_id}\n" for image_id in ids), encoding="utf-8"
-            )
+            (folder / f"{name}.txt").write_text("".join(f"{image_id}\n" for image_id in ids), encoding="utf-8")
 
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: list[tuple]) -> None:

@@ -63,9 +63,7 @@ class Settings(Section):
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC.",
     )
     scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
-    root: Path | None = Field(
-        default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc)."
-    )
+    root: Path | None = Field(default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc).")
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,
         description="Foreground classes (kind: voc): names in the order of their mask ids 1, 2, ..., or a "
@@ -98,9 +96,7 @@ class Settings(Section):
     def _classes_are_distinct(cls, classes):
         for name in classes:
             if name == "background" or set(name) & set(";,\n"):
-                raise ValueError(
-                    f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names."
-                )
+                raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
         values = list(classes.values()) if isinstance(classes, dict) else classes
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:

@@ -31,9 +31,7 @@ def survey(settings: Settings, *, threads: int = 1) -> Survey:
     translation = id_translation(classes.file_ids)
     strict = settings.other_mask_ids == "error"
     found = inspect(entries, mask_ids=list(translation), strict=strict, threads=threads)
-    masks = [
-        (entry.image_id, seen.mask_sha256) for entry, seen in zip(entries, found, strict=True) if entry.mask
-    ]
+    masks = [(entry.image_id, seen.mask_sha256) for entry, seen in zip(entries, found, strict=True) if entry.mask]
     ground_truth = {
         "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
         "other_ids": settings.other_mask_ids,
@@ -75,9 +73,7 @@ def _rows(entries: Sequence[Entry], found: Sequence[Inspection], labels: dict) -
 def _manifest(entries: Sequence[Entry], found: Sequence[Inspection], counts: dict[str, int]) -> dict:
     """`num_images` of train_aug counts those of train too; `training_images` are those of a class in it."""
     sizes = Counter(entry.split for entry in entries)
-    num_images = {split: sizes[split] for split in SPLITS} | {
-        "train_aug": sizes["train"] + sizes["train_aug"]
-    }
+    num_images = {split: sizes[split] for split in SPLITS} | {"train_aug": sizes["train"] + sizes["train_aug"]}
     hashes = [(entry.image_id, seen.image_sha256) for entry, seen in zip(entries, found, strict=True)]
     return {
         "classes": list(counts),

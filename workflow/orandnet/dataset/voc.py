@@ -32,9 +32,7 @@ def read_layout(settings: Settings) -> list[Entry]:
     """
     root = settings.root
     if not (root / "JPEGImages").is_dir():
-        raise ValueError(
-            f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012."
-        )
+        raise ValueError(f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012.")
     ids = _split_ids(root, settings.lists, settings.limit)
     images = _files_by_stem(root / "JPEGImages", _IMAGE_SUFFIXES)
     masks = _files_by_stem(mask_folder(settings), (".png",))
@@ -64,9 +62,7 @@ def read_list(path: Path) -> list[str]:
             continue
         image_id = _id_of(fields[0])
         if not _IMAGE_ID.fullmatch(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
-            problems.append(
-                f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask."
-            )
+            problems.append(f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask.")
         ids.append(image_id)
     problems += [f"{path}: {image_id} is listed twice; remove one line." for image_id in repeated(ids)]
     refuse(problems)
@@ -102,9 +98,7 @@ def _list_path(root: Path, lists: Lists, split: str) -> Path | None:
     is_default = name == Lists.model_fields[split].default
     if found or (is_default and split in ("train_aug", "test")):
         return found
-    raise ValueError(
-        f"dataset.lists.{split}: {name!r} is neither in {folder} nor a path; make the list or correct it."
-    )
+    raise ValueError(f"dataset.lists.{split}: {name!r} is neither in {folder} nor a path; make the list or correct it.")
 
 
 def _files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -119,9 +113,7 @@ def _files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _missing_files(
-    rows: Iterable[tuple[str, str]], images: dict, masks: dict, settings: Settings
-) -> list[str]:
+def _missing_files(rows: Iterable[tuple[str, str]], images: dict, masks: dict, settings: Settings) -> list[str]:
     problems = []
     for split, image_id in rows:
         if image_id not in images:

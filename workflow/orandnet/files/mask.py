@@ -73,9 +73,7 @@ def read_mask(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such mask; make it or correct the path.") from None
     except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise ValueError(
-            f"{path}: the mask cannot be decoded ({error}); copy or make the file again."
-        ) from None
+        raise ValueError(f"{path}: the mask cannot be decoded ({error}); copy or make the file again.") from None
 
 
 def write_mask_list(path: Path, rows: Iterable[dict]) -> None:
@@ -145,9 +143,7 @@ class MaskList:
         """Return a mask as (H, W) uint8 after a check that the PNG is still the one that was listed."""
         row = self._row(image_id, variant)
         if _sha256(row["path"]) != row["sha256"]:
-            raise ValueError(
-                f"{row['path']}: the mask differs from its list; run the stage that made it again."
-            )
+            raise ValueError(f"{row['path']}: the mask differs from its list; run the stage that made it again.")
         return read_mask(row["path"])
 
     def _row(self, image_id: str, variant: str) -> dict:

@@ -15,6 +15,7 @@ import numpy as np
 
 from orandnet.files.atomic import atomic_path
 
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)  # what numpy raises on a damaged shard
 FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal content gives equal bytes
 
 
@@ -121,7 +122,7 @@ class CamStore:
         if key not in self._open:
             try:
                 self._open[key] = np.load(path, allow_pickle=False)
-            except (OSError, ValueError, zipfile.BadZipFile) as error:
+            except UNREADABLE as error:
                 raise ValueError(f"{path}: not a readable CAM shard ({error}); delete it and run again.") from error
         return self._open[key]
 
@@ -137,17 +138,16 @@ class CamStore:
         """Return the image's CAM with float32 scores.
 
         Raises:
-            ValueError: if the store has no such image.
+            ValueError: if the store has no such image, or its shard is damaged.
         """
         if image_id not in self._shard_of:
             raise ValueError(
                 f"{image_id}: not in this CAM store of {len(self)} images; make the CAMs of all images first."
             )
-        shard = self._shard(self._shard_of[image_id])
-        height, width = shard[f"{image_id}/size"].tolist()
-        return Cam(
-            image_id,
-            shard[f"{image_id}/classes"],
-            shard[f"{image_id}/scores"].astype(np.float32),
-            (height, width),
-        )
+        path = self._shard_of[image_id]
+        try:
+            classes, scores, size = (self._shard(path)[f"{image_id}/{name}"] for name in ("classes", "scores", "size"))
+        except UNREADABLE as error:
+            raise ValueError(f"{path}: image {image_id} cannot be read ({error}); delete it and run again.") from error
+        height, width = size.tolist()
+        return Cam(image_id, classes, scores.astype(np.float32), (height, width))

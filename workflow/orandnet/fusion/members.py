@@ -32,7 +32,7 @@ def align(cams: dict[str, Cam]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
                 f"{cam.classes.tolist()}; make both from the same labels."
             )
     classes = np.sort(reference.classes)
-    return classes, {name: cam.scores[np.searchsorted(cam.classes, classes)] for name, cam in cams.items()}
+    return classes, {name: cam.scores[np.argsort(cam.classes)] for name, cam in cams.items()}
 
 
 def offset_scores(scores: np.ndarray, offset: float, *, clip: bool) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Stage `fusion`: the CAM stores of an ensemble's members in, their OR, AND and MEAN out."""
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 
 from orandnet.files.store import Cam, CamStore, write_shard
@@ -39,7 +40,7 @@ def run(
     if unknown:
         raise ValueError(f"fusion.offsets: {unknown} are no members; the members are {members}.")
     stores = {name: CamStore([path]) for name, path in zip(members, cams, strict=True)}
-    highest = 1.0 if settings.clip else 1.0 + sum(max(0.0, offset) for offset in settings.offsets.values())
+    highest = 1.0 if settings.clip else prod(1 + max(0.0, offset) for offset in settings.offsets.values())
     for operator, output in (("or", or_output), ("and", and_output), ("mean", mean_output)):
         write_shard(output, fused(stores, operator, settings), highest=highest)
 

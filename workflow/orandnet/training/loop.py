@@ -24,6 +24,7 @@ from orandnet.training.settings import Training
 from orandnet.training.state import load_state, save_state
 
 SECONDS_BETWEEN_STATES = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPED = 75  # exit code of a training that saved its state and may be started again (EX_TEMPFAIL)
 
 Sample = Callable[[int, np.random.Generator, float], tuple]
@@ -113,12 +114,7 @@ def fit(
     progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": []}
     steps.start = progress["step"]
     network.train()
-    loader = DataLoader(
-        _Samples(sample),
-        batch_sampler=steps,
-        num_workers=max(0, threads - 1),
-        pin_memory=device.type == "cuda",
-    )
+    loader = _loader(_Samples(sample), steps, num_workers=max(0, threads - 1), device=device)
     saved = time.monotonic()
     with _StopRequest() as stop:
         for batch in track(loader, description, len(steps)):
@@ -132,6 +128,24 @@ def fit(
                 print(f"{description}: stopped at step {progress['step']}; run again to go on.", file=sys.stderr)
                 raise SystemExit(STOPPED)
     return progress["history"]
+
+
+def _loader(samples: _Samples, steps: _Steps, *, num_workers: int, device: torch.device) -> DataLoader:
+    """Return the batches of `steps`, loaded in `num_workers` forked processes, or in this one if there are none."""
+    return DataLoader(
+        samples,
+        batch_sampler=steps,
+        num_workers=num_workers,
+        pin_memory=device.type == "cuda",
+        multiprocessing_context="fork" if num_workers else None,  # samples are closures, which cannot be pickled
+        worker_init_fn=_leave_signals_alone,
+    )
+
+
+def _leave_signals_alone(worker: int) -> None:
+    """Let the parent decide: a worker that dies of the signal to stop would take the step in progress with it."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _step(
@@ -187,7 +201,7 @@ class _StopRequest:
 
     def __enter__(self) -> "_StopRequest":
         self.asked = False
-        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
         for number in self.previous:
             signal.signal(number, self._ask)
         return self
@@ -204,6 +218,6 @@ class _StopRequest:
 def write_history(path: Path, rows: list[dict]) -> None:
     """Write the history of a training as CSV, one row per epoch."""
     with atomic_path(Path(path)) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

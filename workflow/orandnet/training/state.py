@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from orandnet.files.checkpoint import encode, load_weights, save_weights
+from orandnet.files.checkpoint import load_weights, save_weights
 
 FILE = "state.safetensors"
 
@@ -24,7 +24,8 @@ def save_state(folder: Path, network: nn.Module, optimizer: torch.optim.Optimize
         tensors |= {
             f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items() if value is not None
         }
-    save_weights(folder / FILE, tensors, {"key": key, "progress": encode(progress)})
+    # in the order of its keys, which is that of the history's columns
+    save_weights(folder / FILE, tensors, {"key": key, "progress": json.dumps(progress)})
 
 
 def load_state(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, *, key: str) -> dict | None:

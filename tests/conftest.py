@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+import pytest
+from checkout import Checkout
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None, max_examples=50)  # torch's first call is slow
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Checkout:
+    """Return a checkout in which the tiny run has been made; tests leave its results as they are."""
+    checkout = Checkout(tmp_path_factory.mktemp("finished") / "checkout")
+    checkout.run("--cores", 2, "--configfile", "tiny.yaml")
+    return checkout
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Checkout:
+    """Return a checkout in which nothing has been run."""
+    return Checkout(tmp_path / "checkout")

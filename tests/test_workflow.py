@@ -1,0 +1,159 @@
+"""The workflow as a graph: weak supervision is a property of the DAG, and listing the DAG is cheap."""
+
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from checkout import ROOT, Checkout
+
+pytestmark = pytest.mark.pipeline
+
+EXPERIMENTS = ("config.yaml", *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml")))
+FULLY_SUPERVISED = "fsss"
+LONGEST_LISTING = 10.0  # CPU seconds
+FORMATTED = ("Snakefile", "workflow/Snakefile", "workflow/rules")
+
+
+class Job(NamedTuple):
+    """One job of a dry run."""
+
+    rule: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    wildcards: dict[str, str]
+    command: str
+
+
+def jobs_of(checkout: Checkout, *arguments: object) -> list[Job]:
+    """Return every job that a dry run prints."""
+    printed = checkout.run("--dry-run", *arguments)
+    return [_job(rule, text) for rule, text in re.findall(r"^(?:local)?rule (\w+):\n(.*?)\n(?=\[|Job stats)", printed, flags=re.MULTILINE | re.DOTALL)]
+
+
+def _job(rule: str, text: str) -> Job:
+    def listed(name):
+        found = re.search(rf"^    {name}: (.*)$", text, flags=re.MULTILINE)
+        return tuple(found[1].split(", ")) if found else ()
+
+    wildcards = dict(pair.split("=", 1) for pair in listed("wildcards"))
+    return Job(rule, listed("input"), listed("output"), wildcards, text.partition("Shell command: ")[2])
+
+
+def ancestors(job: Job, jobs: list[Job]) -> list[Job]:
+    """Return all jobs that a job depends on."""
+    makers = {output: maker for maker in jobs for output in maker.outputs}
+    found: dict[int, Job] = {}
+    waiting = [job]
+    while waiting:
+        for path in waiting.pop().inputs:
+            maker = makers.get(path)
+            if maker is not None and id(maker) not in found:
+                found[id(maker)] = maker
+                waiting.append(maker)
+    return list(found.values())
+
+
+def reads_ground_truth(job: Job) -> bool:
+    return any("ground_truth.json" in path or "Segmentation" in path for path in job.inputs)
+
+
+def is_weakly_supervised(job: Job) -> bool:
+    shows = ("evaluation_cam", "evaluation_prediction", "tables", "figures", "tables_and_figures")
+    return job.rule not in shows and job.wildcards.get("method") != FULLY_SUPERVISED
+
+
+def weak_jobs_that_saw_ground_truth(jobs: list[Job]) -> Iterator[Job]:
+    for job in filter(is_weakly_supervised, jobs):
+        if reads_ground_truth(job) or any(map(reads_ground_truth, ancestors(job, jobs))):
+            yield job
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def experiment(request, fresh) -> list[Job]:
+    return jobs_of(fresh, "--configfile", request.param)
+
+
+def test_ground_truth_reaches_evaluation_figures_and_the_fully_supervised_reference_only(experiment):
+    readers = {(job.rule, job.wildcards.get("method")) for job in experiment if reads_ground_truth(job)}
+    assert {rule for rule, _ in readers} <= {"evaluation_cam", "evaluation_prediction", "figures", "segmenter"}
+    assert {method for rule, method in readers if rule == "segmenter"} <= {FULLY_SUPERVISED}
+    assert any(rule == "evaluation_cam" for rule, _ in readers)
+
+
+def test_no_weakly_supervised_job_depends_on_what_saw_ground_truth(experiment):
+    assert sum(map(is_weakly_supervised, experiment)) > 10
+    assert list(weak_jobs_that_saw_ground_truth(experiment)) == []
+
+
+def test_no_command_names_a_folder_of_true_masks(experiment):
+    for job in experiment:
+        if not reads_ground_truth(job) and job.rule != "dataset":
+            assert "ground_truth.json" not in job.command
+            assert "SegmentationClass" not in job.command
+
+
+def test_a_threshold_tuned_on_ground_truth_is_seen_by_the_guard_from_the_pseudo_masks_on(fresh):
+    config = fresh.config({"pseudo_mask": {"threshold_rule": "best_miou"}})
+    tainted = {job.rule for job in weak_jobs_that_saw_ground_truth(jobs_of(fresh, "--configfile", config))}
+    assert tainted == {"pseudo_mask", "segmenter", "prediction"}
+
+
+def test_the_default_run_has_the_jobs_it_is_made_of(fresh):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    jobs = fresh.planned()
+    seeds, shards = len(config["seeds"]), config["shards"]
+    assert jobs["classifier"] == len(config["sources"]) * seeds
+    assert jobs["cam"] == jobs["classifier"] * shards
+    assert jobs["fusion"] == len(config["ensembles"]) * seeds * shards
+    assert jobs["irn"] == len(config["irn"]["cams"]) * seeds
+    assert jobs["irn_walk"] == jobs["irn_labels"] == jobs["irn"] * shards
+    assert jobs["prediction"] == jobs["segmenter"] * shards
+    assert jobs["evaluation_prediction"] == jobs["segmenter"]
+    assert {rule: jobs[rule] for rule in ("dataset", "tables", "figures")} == {"dataset": 1, "tables": 1, "figures": 1}
+
+
+def test_listing_the_default_run_is_cheap_and_needs_no_torch(fresh):
+    poison = fresh.folder / "poison"
+    poison.mkdir()
+    for package in ("torch", "torchvision", "timm"):
+        (poison / f"{package}.py").write_text(f"raise ImportError('{package} was imported')\n")
+    imported = subprocess.run([sys.executable, "-c", "import torch"], env={"PYTHONPATH": str(poison)}, check=False)
+    assert imported.returncode != 0  # the poison works
+    start = cpu_seconds()
+    assert fresh.planned(PYTHONPATH=str(poison))
+    assert cpu_seconds() - start < LONGEST_LISTING
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_printed_commands_can_be_pasted(fresh):
+    (command,) = [job.command for job in jobs_of(fresh, "--configfile", "tiny.yaml") if job.rule == "dataset"]
+    stage = [sys.executable, str(fresh.folder / "workflow/orandnet")]
+    bash = f'orandnet() {{ {" ".join(stage)} "$@"; }}; mkdir -p results/tiny/logs; {command.splitlines()[0]}'
+    subprocess.run(["bash", "-c", bash], cwd=fresh.folder, check=True)
+    assert (fresh.folder / "results/tiny/dataset/index.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("snakemake", "--lint"),
+        ("snakefmt", "--check", *FORMATTED),
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_the_sources_pass(command):
+    program = Path(sys.executable).with_name(command[0])
+    checked = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,2 @@
+def test_a(finished):
+    print(finished.folder)
