@@ -1,12 +1,15 @@
 """The classifiers: what learns, what stays frozen, and that a saved one comes back."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from orandnet.classifier.network import create_classifier, load_classifier
 from orandnet.classifier.samples import ClassifierSamples, label_vector
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.stage import classification_loss
+from orandnet.dataset.index import Record
 from orandnet.files.checkpoint import encode, save_weights
 
 STEM = {"model": "test_resnet", "pretrained": False}
@@ -91,7 +94,8 @@ def test_the_score_of_a_cnn_is_the_mean_of_its_class_map():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({**VIT, "vit": {}, "backbone": STEM}, "no vision transformer with a class token"),
+        ({**VIT, "backbone": STEM}, "timm cannot make 'test_resnet'"),
+        ({**VIT, "backbone": {"model": "test_vit3", "pretrained": False}}, "no vision transformer with a class token"),
         ({**CNN, "backbone": {"model": "resnet5O", "pretrained": False}}, "timm cannot make 'resnet5O'"),
         ({**CNN, "backbone": {**STEM, "pretrained": True, "weights": "/no/such"}}, "no file /no/such"),
     ],
@@ -107,11 +111,6 @@ def test_labels_become_a_vector_without_background():
 
 
 def test_samples_are_windows_with_labels(tmp_path):
-    import numpy as np
-    from PIL import Image
-
-    from orandnet.dataset.index import Record
-
     Image.fromarray(np.full((20, 50, 3), 200, np.uint8)).save(tmp_path / "a.png")
     settings = Settings.model_validate({**CNN, "resize_long": (20, 30)})
     samples = ClassifierSamples([Record("a", str(tmp_path / "a.png"), "train", (20, 50), (2,))], settings, 3, (1, 2, 3))
