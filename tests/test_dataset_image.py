@@ -33,9 +33,7 @@ def test_any_mode_becomes_three_bytes_per_pixel(tmp_path, mode):
 
 def test_grey_has_three_equal_channels(tmp_path):
     grey = np.array([[0, 77], [128, 255]], np.uint8)
-    np.testing.assert_array_equal(
-        read_rgb(saved(tmp_path, Image.fromarray(grey))), np.stack([grey] * 3, axis=2)
-    )
+    np.testing.assert_array_equal(read_rgb(saved(tmp_path, Image.fromarray(grey))), np.stack([grey] * 3, axis=2))
 
 
 def test_deep_grey_is_scaled_not_clipped(tmp_path):
@@ -61,9 +59,7 @@ def test_a_turned_image_is_refused(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
-    with pytest.raises(
-        ValueError, match=rf"a.jpg: EXIF orientation is {orientation}, not 1; turn the pixels"
-    ):
+    with pytest.raises(ValueError, match=rf"a.jpg: EXIF orientation is {orientation}, not 1; turn the pixels"):
         read_rgb(tmp_path / "a.jpg")
 
 

@@ -29,9 +29,7 @@ def vector(*columns, size=20):
 def npy_settings(settings, content, **changes):
     np.save(settings.root / "cls_labels.npy", content, allow_pickle=True)
     classes = {"person": 15, "dog": 12}
-    return changed(
-        settings, **{"labels": str(settings.root / "cls_labels.npy"), "classes": classes, **changes}
-    )
+    return changed(settings, **{"labels": str(settings.root / "cls_labels.npy"), "classes": classes, **changes})
 
 
 def write_annotation(settings, image_id, *names):
@@ -55,9 +53,7 @@ def test_both_kinds_of_keys_of_cls_labels_are_understood(settings, key):
 
 def test_columns_outside_the_classes_are_dropped_only_if_told_so(settings):
     content = {2007000032: vector(0, DOG)}
-    with pytest.raises(
-        ValueError, match=r"2007_000032 with id 1, outside dataset.classes; .*other_mask_ids: ignore"
-    ):
+    with pytest.raises(ValueError, match=r"2007_000032 with id 1, outside dataset.classes; .*other_mask_ids: ignore"):
         read_labels(npy_settings(settings, content), SPLITS)
     labels = read_labels(npy_settings(settings, content, other_mask_ids="ignore"), SPLITS)
     assert labels["2007_000032"] == ("dog",)
@@ -102,9 +98,7 @@ def test_csv_labels_are_joined_by_semicolons_in_any_order(settings):
 def test_a_csv_label_outside_the_classes_is_always_an_error(settings):
     told = write_csv(settings, "image_id,labels\n2007_000032,dog;cta\n")
     for other in ("error", "ignore"):
-        with pytest.raises(
-            ValueError, match=r"labels.csv: labels 2007_000032 with cta, .* correct the label"
-        ):
+        with pytest.raises(ValueError, match=r"labels.csv: labels 2007_000032 with cta, .* correct the label"):
             read_labels(changed(told, other_mask_ids=other), SPLITS)
 
 

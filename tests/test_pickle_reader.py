@@ -57,9 +57,7 @@ def test_an_array_of_numbers_needs_no_pickle(tmp_path):
 )
 def test_a_hostile_pickle_is_refused_by_name_and_not_run(tmp_path, function, arguments):
     path = save(tmp_path / "bad.npy", {"a": Hostile(function, *arguments)})
-    with pytest.raises(
-        ValueError, match=rf"bad.npy: the pickle asks for \S+{function.__name__}, which could run"
-    ):
+    with pytest.raises(ValueError, match=rf"bad.npy: the pickle asks for \S+{function.__name__}, which could run"):
         read_pickled_npy(path)
 
 

@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import zipfile
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_every_network_left_weights_and_a_history(finished):
 
 @pytest.mark.parametrize("folder", STORES)
 def test_every_store_holds_each_training_image_once_with_its_labels_on_one_grid(finished, folder):
-    records = read_index(finished.folder / "results/tiny/dataset/index.csv").subset("train_aug")
+    records = read_index(finished.results / "dataset/index.csv").subset("train_aug")
     store = CamStore([finished.results / folder / f"{shard}.npz" for shard in SHARDS])
     assert store.image_ids == [record.image_id for record in records]
     assert len(records) == 24
@@ -117,12 +118,7 @@ def test_every_segmenter_predicts_every_validation_image_in_every_variant(finish
 def test_the_index_has_its_columns_and_splits(finished):
     index = rows(finished.results / "dataset/index.csv")
     assert ",".join(index[0]) == "image_id,image,mask,split,height,width,labels"
-    assert [sum(row["split"] == split for row in index) for split in ("train", "train_aug", "val", "test")] == [
-        12,
-        12,
-        8,
-        0,
-    ]
+    assert Counter(row["split"] for row in index) == {"train": 12, "train_aug": 12, "val": 8}
 
 
 @pytest.mark.parametrize("method", CAM_METHODS)
@@ -158,7 +154,7 @@ def test_table_1_has_every_method_under_every_rule_beside_the_published_numbers(
     )
     assert [(row["method"], row["threshold_rule"]) for row in table] == list(product(methods, RULES))
     assert all(row[metric] for row in table for metric in ("miou", "precision", "recall"))
-    assert all(row["published_miou"] for row in table if row["method"] == "ours")
+    assert all(row["published_precision"] for row in table)
 
 
 def test_table_2_has_the_measured_methods_first_and_then_the_literature(finished):
@@ -221,14 +217,11 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_the_report_is_one_file_with_all_tables_and_figures(finished):
     finished.run("--configfile", "tiny.yaml", "--report", "report.html")
     page = (finished.folder / "report.html").read_text()
-    for table in TABLES:
-        content = (finished.results / "tables" / f"{table}.csv").read_bytes()
-        assert f"{table}.csv" in page
-        assert base64.b64encode(content).decode() in page or embedded(page, content), table
-    for figure in ("curves_ours", "panels_ours"):
-        content = (finished.results / "figures" / f"{figure}.png").read_bytes()
-        assert base64.b64encode(content).decode() in page, figure
-    assert not re.search(r"<(script|link)[^>]+(src|href)=\"https?:", page)  # opens without a network
+    files = [*(f"tables/{table}.csv" for table in TABLES), "figures/curves_ours.png", "figures/panels_ours.png"]
+    for name in files:
+        content = base64.b64encode((finished.results / name).read_bytes()).decode()
+        assert content in page, name
+    assert not re.search(r'<(script|link)[^>]+(src|href)="https?:', page)  # opens without a network
 
 
 def test_the_workflow_runs_from_any_folder(finished, tmp_path):

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.pipeline
 EXPERIMENTS = ("config.yaml", *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml")))
 FULLY_SUPERVISED = "fsss"
 LONGEST_LISTING = 10.0  # CPU seconds
+JOB = re.compile(r"^(?:local)?rule (\w+):\n(.*?)\n(?=\[|Job stats)", flags=re.MULTILINE | re.DOTALL)
 FORMATTED = ("Snakefile", "workflow/Snakefile", "workflow/rules")
 
 
@@ -33,7 +34,9 @@ class Job(NamedTuple):
 def jobs_of(checkout: Checkout, *arguments: object) -> list[Job]:
     """Return every job that a dry run prints."""
     printed = checkout.run("--dry-run", *arguments)
-    return [_job(rule, text) for rule, text in re.findall(r"^(?:local)?rule (\w+):\n(.*?)\n(?=\[|Job stats)", printed, flags=re.MULTILINE | re.DOTALL)]
+    jobs = [_job(rule, text) for rule, text in JOB.findall(printed)]
+    assert len(jobs) == int(re.search(r"^total +(\d+)$", printed, flags=re.MULTILINE)[1])
+    return jobs
 
 
 def _job(rule: str, text: str) -> Job:
@@ -74,9 +77,10 @@ def weak_jobs_that_saw_ground_truth(jobs: list[Job]) -> Iterator[Job]:
             yield job
 
 
-@pytest.fixture(params=EXPERIMENTS)
-def experiment(request, fresh) -> list[Job]:
-    return jobs_of(fresh, "--configfile", request.param)
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def experiment(request, tmp_path_factory) -> list[Job]:
+    """Return all jobs of one of the configs that come with the project."""
+    return jobs_of(Checkout(tmp_path_factory.mktemp("experiment") / "checkout"), "--configfile", request.param)
 
 
 def test_ground_truth_reaches_evaluation_figures_and_the_fully_supervised_reference_only(experiment):
@@ -149,9 +153,9 @@ def test_printed_commands_can_be_pasted(fresh):
         ("snakemake", "--lint"),
         ("snakefmt", "--check", *FORMATTED),
         ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
+        ("ruff", "format", "--check", "workflow", "tests"),
     ],
-    ids=lambda command: " ".join(command[:2]),
+    ids=" ".join,
 )
 def test_the_sources_pass(command):
     program = Path(sys.executable).with_name(command[0])

@@ -35,10 +35,7 @@ STAGES = {
     "report": "write tables and figures",
     "reference": "write the config's schema and key reference",
 }
-INJECTED = (
-    "state",
-    "key",
-)  # worked out here, never typed: where an unfinished training is kept, and its name
+INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -67,6 +64,9 @@ def _run(stage: str, arguments: list[str]) -> None:
     commands = import_module(f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.reference").COMMANDS
     name = ""
     if "" not in commands:
+        if arguments[:1] in (["-h"], ["--help"]):
+            print(f"usage: orandnet {stage} <command> [options]\n\ncommands: {', '.join(commands)}")
+            return
         if not arguments or arguments[0] not in commands:
             raise ValueError(f"give one of its commands: {', '.join(commands)}.")
         name, *arguments = arguments
@@ -139,7 +139,7 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
         "code": fingerprint(function.__module__),
         "inputs": input_hashes({name: files for name, files in paths.items() if not name.endswith("output")}),
         "random_seed": values.get("random_seed"),
-        "options": {n: v for n, v in values.items() if isinstance(v, str | float) and n != "device"},
+        "options": {n: v for n, v in values.items() if _is_option(v) and n != "device"},
     }
     if "key" in parameters:
         values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
@@ -148,6 +148,11 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
     function(**values)
     if outputs:
         write_manifest(outputs, facts, clock)
+
+
+def _is_option(value: object) -> bool:
+    """Return whether a value is text, a number with a fraction, or a list of text."""
+    return isinstance(value, str | float) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Source(Section):
     kind: Literal["cnn", "vit"] = Field(description="family of the network")
     classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
     cam: Overrides = Field({}, description="keys of the section `cam` that differ for this source")
+    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")
 
 
 class Ensemble(Section):
@@ -41,6 +42,7 @@ class Ensemble(Section):
     )
     fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
     orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")
+    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this ensemble's CAM is refined")
 
 
 class IrnSection(IrnSettings):
@@ -92,6 +94,11 @@ class Config(Section):
     def orandnet_of(self, ensemble: str) -> OrandnetSettings:
         """Return the ORANDNet settings of an ensemble."""
         return _merged(self.orandnet, self.ensembles[ensemble].orandnet, f"ensembles.{ensemble}.orandnet")
+
+    def irn_of(self, cam: str) -> IrnSettings:
+        """Return the IRN settings of a source's or ensemble's CAM."""
+        place, owner = ("sources", self.sources) if cam in self.sources else ("ensembles", self.ensembles)
+        return _merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
 
     @property
     def cam_methods(self) -> list[str]:
@@ -165,6 +172,8 @@ def _contradictions(config: Config):
     for cam in config.irn.cams:
         if cam not in config.sources and cam not in config.ensembles:
             yield f"irn.cams: {cam!r} is neither a source nor an ensemble; name one of them."
+        else:
+            config.irn_of(cam)
     for row, method in config.segmenter.methods.items():
         if method != GROUND_TRUTH and method not in config.cam_methods:
             yield (

@@ -11,7 +11,7 @@ def select_device(name: str) -> torch.device:
     Also asks torch for reproducible kernels: same seed, same machine, same bytes.
 
     Raises:
-        ValueError: if the device is not there.
+        ValueError: if the device is not there, or no such kind exists.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with it
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -21,4 +21,7 @@ def select_device(name: str) -> torch.device:
         return torch.device("cuda" if available else "cpu")
     if name.startswith("cuda") and not available:
         raise ValueError(f"device: {name!r} was asked for, but torch sees no GPU; use cpu or auto.")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device: {name!r} is unknown; use auto, cpu, cuda or cuda:<number>.") from None

@@ -14,7 +14,7 @@ rule irn_labels:
         mem_mb=2000,
         runtime=240,
     params:
-        settings=settings(lambda wildcards: CONFIG.irn.labels),
+        settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
     shell:
         "orandnet irn labels --index {input.index} --cams {input.cams} --output {output}"
@@ -41,7 +41,7 @@ rule irn:
         runtime=240,
     params:
         initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
-        settings=settings(lambda wildcards: CONFIG.irn.boundary),
+        settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
         "orandnet irn train --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
@@ -67,7 +67,7 @@ rule irn_walk:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=settings(lambda wildcards: CONFIG.irn.walk),
+        settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).walk),
         code=code("irn"),
     shell:
         "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output}"

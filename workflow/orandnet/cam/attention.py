@@ -75,7 +75,7 @@ def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_b
         logits = network(rgb.detach().requires_grad_())
         attentions = recorded[start_block:]
         if not attentions:
-            raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; choose a lower one.")
+            raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; lower it.")
         for target in targets.T:
             chosen = logits.gather(1, target[:, None]).sum()  # images do not mix: one backward pass serves all
             gradients = torch.autograd.grad(chosen, attentions, retain_graph=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from orandnet.files.atomic import atomic_path
 
@@ -23,8 +23,9 @@ def save_weights(path: Path, state_dict: Mapping[str, torch.Tensor], metadata: M
     """
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state_dict.items()}
     with atomic_path(Path(path)) as temporary:
-        # one key: the file format keeps no order among several, and equal weights must give equal bytes
-        save_file(tensors, temporary, metadata={METADATA_KEY: encode(dict(metadata))})
+        # one key: the file format keeps no order among several, and equal weights must give equal bytes;
+        # not save_file, whose files only their owner may read
+        temporary.write_bytes(save(tensors, metadata={METADATA_KEY: encode(dict(metadata))}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

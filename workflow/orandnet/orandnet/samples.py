@@ -33,7 +33,7 @@ class CamSamples:
         """Return the sample at `position`, mirrored with probability one half."""
         image_id, rows = self.positions[position]
         seen, target = self.or_store[image_id], self.and_store[image_id]
-        if (seen.classes != target.classes).any():
+        if not np.array_equal(seen.classes, target.classes):
             raise ValueError(f"{image_id}: OR CAM and AND CAM differ in their classes; run the fusion again.")
         maps = torch.from_numpy(network_inputs(seen.scores, self.settings.inputs)[rows])
         goal = torch.from_numpy(target.scores[rows, None])

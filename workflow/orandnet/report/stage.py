@@ -4,11 +4,11 @@ The figures show true masks beside the pseudo masks. That is allowed here as in 
 after the report.
 """
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas
 
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.image import read_rgb
@@ -125,15 +125,14 @@ def _published(name: str) -> list[Row]:
 
 
 def _read(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    """Return the rows of a CSV as text."""
+    return pandas.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
 
 
 def _write(path: Path, table: str, rows: Iterable[Row]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, TABLE_COLUMNS[table].split(","), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    frame = pandas.DataFrame(rows, columns=TABLE_COLUMNS[table].split(","), dtype=object)
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def _curve(path: Path) -> np.ndarray:
