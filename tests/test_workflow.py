@@ -63,7 +63,7 @@ def ancestors(job: Job, jobs: list[Job]) -> list[Job]:
 
 
 def reads_ground_truth(job: Job) -> bool:
-    return any("ground_truth.json" in path or "Segmentation" in path for path in job.inputs)
+    return any("ground_truth.json" in path or "SegmentationClass" in path for path in job.inputs)
 
 
 def is_weakly_supervised(job: Job) -> bool:

@@ -14,6 +14,7 @@ WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW_FOLDER))
 
 from orandnet.config import GROUND_TRUTH, load
+from orandnet.dataset.voc import source_files
 from orandnet.fingerprint import fingerprint
 from orandnet.prediction.settings import PredictSettings
 from orandnet.pseudo_mask.settings import IRN_SUFFIX

@@ -1,4 +1,6 @@
 rule dataset:
+    input:
+        lists=[str(path) for path in source_files(CONFIG.dataset)],
     output:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",

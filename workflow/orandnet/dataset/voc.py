@@ -53,6 +53,20 @@ def mask_folder(settings: Settings) -> Path:
     )
 
 
+def source_files(settings: Settings) -> list[Path]:
+    """Return the lists and the labels file that exist, so that the workflow sees them change; [] for scenes.
+
+    What is missing is refused, with more to say, when the data set is read.
+    """
+    if settings.kind != "voc":
+        return []
+    folder = settings.root / "ImageSets" / "Segmentation"
+    names = [getattr(settings.lists, split) for split in SPLITS]
+    candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
+    candidates += [Path(settings.labels), settings.root / settings.labels]
+    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+
+
 def read_list(path: Path) -> list[str]:
     """Return the image ids of a list: a bare id per line, or the paths of an image and its mask."""
     ids, problems = [], []
