@@ -183,7 +183,7 @@ def test_the_config_is_read_without_the_networks():
 
 
 def test_one_word_per_stage():
-    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common"}
+    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"command", "paths"}
     folders = {path.parent.name for path in PACKAGE_FOLDER.glob("*/stage.py")}
     sections = {name for name in Config.model_fields if name in STAGES}
     assert rules == folders == sections == STAGE_FOLDERS

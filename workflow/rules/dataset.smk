@@ -1,3 +1,6 @@
+from orandnet.dataset.voc import source_files
+
+
 rule dataset:
     input:
         lists=[str(path) for path in source_files(CONFIG.dataset)],

@@ -1,3 +1,6 @@
+from orandnet.prediction.settings import PredictSettings
+
+
 rule prediction:
     input:
         index="results/{run}/dataset/index.csv",

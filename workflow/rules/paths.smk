@@ -1,66 +1,13 @@
-# What the rules share: the checked config, the command, and where things lie. No rules here.
+# Where things lie, and what a run asks for. No rules here.
 
-import os
 import re
-import shlex
-import subprocess
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-# the package lies beside this folder, whichever Snakefile was started
-WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
-sys.path.insert(0, str(WORKFLOW_FOLDER))
-
-from orandnet.config import GROUND_TRUTH, load
-from orandnet.dataset.voc import source_files
-from orandnet.fingerprint import fingerprint
-from orandnet.prediction.settings import PredictSettings
+from orandnet.config import GROUND_TRUTH
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import training_settings
 
-try:
-    CONFIG = load(config)
-except ValueError as error:
-    raise WorkflowError(f"config: {error}") from None
-
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
-
-
-# so that `orandnet <stage>` runs this checkout's code under Snakemake's own Python, or that of an activated software
-# environment, whether or not a virtual environment is active; printed commands stay short enough to paste
-def command_prefix():
-    deployed = getattr(workflow.deployment_settings, "deployment_method", None)
-    python = "python" if deployed else shlex.quote(sys.executable)
-    package = shlex.quote(str(WORKFLOW_FOLDER / "orandnet"))
-    return f'set -euo pipefail; orandnet() {{ {python} {package} "$@"; }}; '
-
-
-shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
-
-
-def num_local_gpus():
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-
-
-# on this machine without a GPU, GPU jobs are CPU jobs and run side by side; elsewhere each asks for one
-GPU = 1 if not workflow.local_exec or num_local_gpus() else 0
-
-
-# settings reach a job as canonical JSON of its own section, through a function of wildcards: Snakemake compares it,
-# and the order of keys does not matter
-def settings(section):
-    return lambda wildcards: section(wildcards).canonical_json()
-
-
-def code(stage):
-    return fingerprint(f"orandnet.{stage}.stage")
 
 
 def cam_folder(method, seed):
@@ -98,11 +45,9 @@ def initial_weights(source):
     """Return an input function: the weights of the source whose backbone is the start, or nothing."""
 
     def weights(wildcards):
-        return (
-            []
-            if source is None
-            else f"results/{wildcards.run}/classifier/{source}/seed{wildcards.seed}/weights.safetensors"
-        )
+        if source is None:
+            return []
+        return f"results/{wildcards.run}/classifier/{source}/seed{wildcards.seed}/weights.safetensors"
 
     return weights
 
@@ -166,12 +111,19 @@ def report_settings():
 
 
 def tables_and_figures(wildcards):
-    """Return everything a run is for."""
+    """Return everything a run is for: tables, figures, and the test predictions that only a server can score."""
     tables = ["table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling"]
     figures = [f"{figure}_{ensemble}" for ensemble in refined_ensembles() for figure in ("curves", "panels")]
-    return [f"results/{CONFIG.run}/tables/{table}.csv" for table in tables] + [
-        f"results/{CONFIG.run}/figures/{figure}.png" for figure in figures
+    unscored = [
+        f"prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv"
+        for split in CONFIG.prediction.splits
+        if split not in scored_splits()
+        for method, schedule in trainings()
+        for seed in CONFIG.seeds
+        for shard in SHARDS
     ]
+    wanted = [f"tables/{table}.csv" for table in tables] + [f"figures/{figure}.png" for figure in figures]
+    return [f"results/{CONFIG.run}/{path}" for path in wanted + unscored]
 
 
 wildcard_constraints:

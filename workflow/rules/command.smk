@@ -1,0 +1,54 @@
+# How a rule gets its settings, its code's fingerprint, its command and its device. No rules here.
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# the package lies beside this folder, whichever Snakefile was started
+WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(WORKFLOW_FOLDER))
+
+from orandnet.config import load
+from orandnet.fingerprint import fingerprint
+
+try:
+    CONFIG = load(config)
+except ValueError as error:
+    raise WorkflowError(f"config: {error}") from None
+
+
+# so that `orandnet <stage>` runs this checkout's code under Snakemake's own Python, or that of an activated software
+# environment, whether or not a virtual environment is active; printed commands stay short enough to paste
+def command_prefix():
+    deployed = getattr(workflow.deployment_settings, "deployment_method", None)
+    python = "python" if deployed else shlex.quote(sys.executable)
+    package = shlex.quote(str(WORKFLOW_FOLDER / "orandnet"))
+    return f'set -euo pipefail; orandnet() {{ {python} {package} "$@"; }}; '
+
+
+shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
+
+
+def num_local_gpus():
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+# on this machine without a GPU, GPU jobs are CPU jobs and run side by side; elsewhere each asks for one
+GPU = 1 if not workflow.local_exec or num_local_gpus() else 0
+
+
+# settings reach a job as canonical JSON of its own section, through a function of wildcards: Snakemake compares it,
+# and the order of keys does not matter
+def settings(section):
+    return lambda wildcards: section(wildcards).canonical_json()
+
+
+def code(stage):
+    return fingerprint(f"orandnet.{stage}.stage")
