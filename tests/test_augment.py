@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orandnet.files.mask import IGNORE_INDEX
+from orandnet.grid import scaled_size
 from orandnet.training.augment import (
     color_jitter,
     random_crop,
     random_flip,
     resize,
     resize_mask,
-    scaled_size,
     to_tensor,
 )
 

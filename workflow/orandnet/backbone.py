@@ -33,8 +33,8 @@ def create_model(settings: Backbone, **arguments) -> nn.Module:
         return timm.create_model(
             settings.model, pretrained=settings.pretrained, **timm_arguments(settings), **arguments
         )
-    except (RuntimeError, OSError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, OSError, TypeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"backbone.model: timm cannot make {settings.model!r} ({reason}); "
             "check the name, give a local `weights` file, or set `pretrained: false`."

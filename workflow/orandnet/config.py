@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from orandnet.cam.settings import VIT_DEFAULTS as VIT_CAM
 from orandnet.cam.settings import Settings as CamSettings
+from orandnet.classifier.settings import VIT_DEFAULTS as VIT_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.config_errors import describe
 from orandnet.dataset.settings import Settings as DatasetSettings
@@ -80,12 +82,15 @@ class Config(Section):
 
     def classifier_of(self, source: str) -> ClassifierSettings:
         """Return the classifier settings of a source: the section with the source's changes."""
-        changes = {**self.sources[source].classifier, "kind": self.sources[source].kind}
-        return _merged(self.classifier, changes, f"sources.{source}.classifier")
+        kind = self.sources[source].kind
+        changes = {**self.sources[source].classifier, "kind": kind}
+        place = f"sources.{source}.classifier"
+        return _merged(self.classifier, changes, place, VIT_CLASSIFIER if kind == "vit" else {})
 
     def cam_of(self, source: str) -> CamSettings:
         """Return the CAM settings of a source."""
-        return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam")
+        defaults = VIT_CAM if self.sources[source].kind == "vit" else {}
+        return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
 
     def fusion_of(self, ensemble: str) -> FusionSettings:
         """Return the fusion settings of an ensemble."""
@@ -117,10 +122,11 @@ class Config(Section):
         return rows
 
 
-def _merged(section: Section, changes: Overrides, place: str) -> Any:
-    """Return a section with some keys changed, checked anew."""
+def _merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:
+    """Return a section with some keys changed, checked anew; `defaults` yield to what the config names."""
+    named = deep_update(defaults or {}, section.model_dump(exclude_unset=True))
     try:
-        return type(section).model_validate(deep_update(section.model_dump(), changes))
+        return type(section).model_validate(deep_update(named, changes))
     except ValidationError as error:
         raise ValueError(describe(error, type(section), place)) from None
 
@@ -180,8 +186,22 @@ def _contradictions(config: Config):
                 f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
                 f"{config.cam_methods}."
             )
+    yield from _repeated_or_empty(config)
     yield from _unknown_sources(config)
     yield from _unknown_rows(config)
+
+
+def _repeated_or_empty(config: Config):
+    for key, values in (("seeds", config.seeds), ("irn.cams", config.irn.cams)):
+        if len(set(values)) < len(values):
+            yield f"{key}: {values} names one twice; drop the repetition."
+    for method in config.pseudo_mask.overrides:
+        if method not in config.cam_methods:
+            yield f"pseudo_mask.overrides: {method!r} is not made by this run; choose from {config.cam_methods}."
+    if "val" not in config.prediction.splits:
+        yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
+    if config.report.tuned_on_ground_truth:
+        yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
 
 
 def _unknown_sources(config: Config):

@@ -1,4 +1,4 @@
-"""The grid on which CAMs are stored, and the way back to the image's size.
+"""Sizes: of scaled images, and of the grid on which CAMs are stored, with the way back to the image's size.
 
 All CAMs of an image lie on one grid, so that sources can be fused cell by cell. numpy only.
 """
@@ -8,6 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 GRID_STRIDE = 4
+
+
+def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (H, W) times `factor`, rounded, at least one pixel."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def grid_shape(size: tuple[int, int], stride: int = GRID_STRIDE) -> tuple[int, int]:

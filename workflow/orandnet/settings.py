@@ -1,8 +1,9 @@
 """The parent of every section of the config, and the section that several stages share."""
 
 import json
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
@@ -38,3 +39,13 @@ class Backbone(Section):
     model_options: dict[str, str | int | float | bool] = Field(
         {}, description="further keywords for timm.create_model, such as pad_type: same"
     )
+
+    @model_validator(mode="after")
+    def _weights_are_used(self) -> Self:
+        if self.weights and not self.pretrained:
+            raise ValueError(f"weights {self.weights} would not be read with pretrained: false; drop one of the two")
+        return self
+
+    def without_pretraining(self) -> Self:
+        """Return the same network without pretrained weights: nothing is fetched to build it."""
+        return self.model_copy(update={"pretrained": False, "weights": None})

@@ -2,6 +2,7 @@ rule classifier:
     input:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",
+        pretrained=classifier_weights,
     output:
         weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
         history="results/{run}/classifier/{source}/seed{seed}/history.csv",

@@ -27,6 +27,7 @@ rule irn:
         manifest="results/{run}/dataset/manifest.json",
         labels=expand("results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv", shard=SHARDS, allow_missing=True),
         initial=initial_weights(CONFIG.irn.initial_source),
+        pretrained=lambda wildcards: local_weights(CONFIG.irn_of(wildcards.cam).boundary.backbone),
     output:
         weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
         history="results/{run}/irn/{cam}/seed{seed}/history.csv",
@@ -70,5 +71,5 @@ rule irn_walk:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).walk),
         code=code("irn"),
     shell:
-        "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output}"
+        "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output} --threads {threads}"
         " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"

@@ -2,6 +2,7 @@ rule orandnet:
     input:
         or_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz", shard=SHARDS, allow_missing=True),
         and_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz", shard=SHARDS, allow_missing=True),
+        pretrained=lambda wildcards: local_weights(CONFIG.orandnet_of(wildcards.ensemble)),
     output:
         weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
         history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",

@@ -52,6 +52,16 @@ def initial_weights(source):
     return weights
 
 
+def local_weights(*backbones):
+    """Return the files of pretrained weights that lie on this machine, so that a job waits for and notices them."""
+    return [backbone.weights for backbone in backbones if backbone is not None and backbone.weights]
+
+
+def classifier_weights(wildcards):
+    settings = CONFIG.classifier_of(wildcards.source)
+    return local_weights(settings.backbone, settings.vit.stem)
+
+
 def segmenter_masks(wildcards):
     """Return the lists of the pseudo masks a segmenter is trained on; none for the fully supervised reference."""
     method = CONFIG.segmenter.methods[wildcards.method]
@@ -106,7 +116,13 @@ def report_settings():
     rows = CONFIG.report.pseudo_mask_methods or tuple(CONFIG.table1_methods)
     methods = CONFIG.report.segmentation_methods or tuple(CONFIG.segmenter.methods)
     tuned = CONFIG.pseudo_mask.threshold_rule != "fixed"
-    changes = {"pseudo_mask_methods": rows, "segmentation_methods": methods, "tuned_on_ground_truth": tuned}
+    both = CONFIG.report.scale_scheduling_methods if len(CONFIG.segmenter.schedules) > 1 else ()
+    changes = {
+        "scale_scheduling_methods": both,
+        "pseudo_mask_methods": rows,
+        "segmentation_methods": methods,
+        "tuned_on_ground_truth": tuned,
+    }
     return CONFIG.report.model_copy(update=changes)
 
 

@@ -5,6 +5,7 @@ rule segmenter:
         masks=segmenter_masks,
         ground_truth=segmenter_ground_truth,
         initial=initial_weights(CONFIG.segmenter.initial_source),
+        pretrained=local_weights(CONFIG.segmenter.backbone),
     output:
         weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
         history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",

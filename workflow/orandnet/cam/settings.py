@@ -2,15 +2,18 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from orandnet.settings import Section
+
+# what the official release does for its ViT: one scale, min-max; several images need much memory for their attention
+VIT_DEFAULTS = {"scales": [1.0], "normalise": "min_max", "batch_size": 1}
 
 
 class Settings(Section):
     """How class activation maps are made."""
 
-    scales: list[float] = Field(
+    scales: list[PositiveFloat] = Field(
         [0.5, 1.0, 1.5, 2.0],
         min_length=1,
         description="of a CNN: of the image's size; of a ViT: of its training size",

@@ -20,11 +20,9 @@ def create_classifier(settings: Settings, num_foreground: int) -> nn.Module:
 
 def without_pretraining(settings: Settings) -> Settings:
     """Return the settings of a network whose weights are about to be read from a file of ours."""
-    changes = settings.model_dump()
-    changes["backbone"]["pretrained"] = False
-    if changes["vit"]["stem"] is not None:
-        changes["vit"]["stem"]["pretrained"] = False
-    return Settings.model_validate(changes)
+    stem = settings.vit.stem and settings.vit.stem.without_pretraining()
+    vit = settings.vit.model_copy(update={"stem": stem})
+    return settings.model_copy(update={"backbone": settings.backbone.without_pretraining(), "vit": vit})
 
 
 def load_classifier(path: Path) -> tuple[nn.Module, Settings]:

@@ -7,7 +7,8 @@ from torch import Tensor
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
-from orandnet.training.augment import color_jitter, random_crop, random_flip, resize, scaled_size, to_tensor
+from orandnet.grid import scaled_size
+from orandnet.training.augment import color_jitter, random_crop, random_flip, resize, to_tensor
 
 
 def label_vector(classes: tuple[int, ...], num_foreground: int) -> Tensor:

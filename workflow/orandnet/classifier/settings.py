@@ -1,11 +1,45 @@
 """Settings of the section `classifier`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
 from orandnet.settings import Backbone, Section
 from orandnet.training.settings import Training
+
+
+class ClassifierTraining(Training):
+    """Length and speed of the training; by default what was in effect for ResNet-50 in the official release."""
+
+    epochs: int = Field(10, ge=1, description="passes over the training images")
+    batch_size: int = Field(8, ge=1, description="images per step")
+    momentum: float = Field(
+        5e-4,
+        ge=0,
+        lt=1,
+        description="of sgd; the release's weight decay lands in the place of the momentum, so 5e-4 is what it trained "
+        "with",
+    )
+    weight_decay: float = Field(5e-4, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+
+
+# what the release does otherwise for its ViT; a key that the config names wins
+VIT_DEFAULTS = {
+    "freeze_batch_norm": False,
+    "training": {
+        "batch_size": 4,
+        "momentum": 0.9,
+        "weight_decay": 1e-5,
+        "schedule": "cosine",
+        "clip_gradient": 1.0,
+    },
+}
+
+
+class ClassifierBackbone(Backbone):
+    """The network whose class map or attention becomes the CAM; by default IRN's ResNet-50."""
+
+    dilated: bool = Field(False, description=Backbone.model_fields["dilated"].description)
 
 
 class ColorJitter(Section):
@@ -34,15 +68,23 @@ class Settings(Section):
     """The classifier of a source."""
 
     kind: Literal["cnn", "vit"] = Field("cnn", description="which family the backbone is of; set by the source")
-    backbone: Backbone = Field(Backbone(), description="the network")
+    backbone: ClassifierBackbone = Field(ClassifierBackbone(), description="the network")
     output_stride: Literal[8, 16, 32] = Field(16, description="of a CNN: pixels per cell of the CAM")
     frozen_layers: list[str] = Field(
         [],
         description="of a CNN: layers that do not learn, by the start of their names, e.g. [conv1, bn1, layer1]",
     )
-    freeze_batch_norm: bool = Field(False, description="keep the pretrained statistics of batch normalisation")
+    freeze_batch_norm: bool = Field(True, description="keep the pretrained statistics; false for training from scratch")
     vit: Vit = Field(Vit(), description="of a ViT")
-    training: Training = Field(Training(), description="length, optimiser and schedule")
-    resize_long: tuple[int, int] = Field((256, 512), description="pixels of the long side, drawn between the two")
+    training: ClassifierTraining = Field(ClassifierTraining(), description="length, optimiser and schedule")
+    resize_long: tuple[PositiveInt, PositiveInt] = Field(
+        (256, 512), description="pixels of the long side, drawn between the two"
+    )
     crop_size: int = Field(512, ge=16, description="pixels of the square window")
     color_jitter: ColorJitter = Field(ColorJitter(), description="change of colours in training")
+
+    @model_validator(mode="after")
+    def _resize_long_is_a_range(self) -> Self:
+        if self.resize_long[0] > self.resize_long[1]:
+            raise ValueError(f"resize_long {list(self.resize_long)} is no range; write the smaller number first")
+        return self

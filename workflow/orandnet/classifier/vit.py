@@ -38,9 +38,9 @@ class VitClassifier(nn.Module):
             dynamic_img_size=True,
             **arguments,
         )
-        if not hasattr(self.model, "blocks") or not getattr(self.model, "has_class_token", False):
+        if not hasattr(self.model, "blocks") or getattr(self.model, "global_pool", None) != "token":
             raise ValueError(
-                f"backbone.model: {settings.backbone.model!r} is no vision transformer with a class token; "
+                f"backbone.model: {settings.backbone.model!r} is no vision transformer that scores its class token; "
                 "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
             )
         self.normalise = normalise_for(self.model) if vit.stem is None else nn.Identity()  # the stem has its own

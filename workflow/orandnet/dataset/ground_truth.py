@@ -1,9 +1,10 @@
-"""The only door to the true masks: for evaluation and for the fully supervised reference.
+"""The only door to the true masks: for evaluation, the report's pictures and the fully supervised reference.
 
 Nothing else may import this module; what is trained from image labels would no longer be weakly supervised.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,19 @@ class GroundTruth:
         self._table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
         self._table[list(ids)] = list(ids.values())
         self._known = np.isin(np.arange(256), list(ids))
+
+    def require(self, image_ids: Iterable[str]) -> None:
+        """Refuse images without a mask, before long work starts.
+
+        Raises:
+            ValueError: with the number of such images and the first of them.
+        """
+        missing = [image_id for image_id in image_ids if not self._rows.get(image_id, {}).get("mask")]
+        if missing:
+            raise ValueError(
+                f"{missing[0]}: has no true mask, and {len(missing) - 1} further images have none; add the masks, "
+                "or leave the fully supervised method out of segmenter.methods."
+            )
 
     def read(self, image_id: str) -> np.ndarray:
         """Return the true mask of an image: (H, W) uint8 ids of the class list, 0 = background, 255 = ignore.

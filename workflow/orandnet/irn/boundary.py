@@ -114,8 +114,7 @@ def start_network(settings: BoundarySettings, *, initial_weights: Path | None) -
 
 def without_pretraining(settings: BoundarySettings) -> BoundarySettings:
     """Return the settings of the same network without pretrained weights: nothing is fetched to build it."""
-    backbone = settings.backbone.model_copy(update={"pretrained": False})
-    return settings.model_copy(update={"backbone": backbone})
+    return settings.model_copy(update={"backbone": settings.backbone.without_pretraining()})
 
 
 def describe(settings: BoundarySettings) -> dict[str, str]:

@@ -9,14 +9,13 @@ from torch import Tensor
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
-from orandnet.grid import GRID_STRIDE
+from orandnet.grid import GRID_STRIDE, scaled_size
 from orandnet.irn.settings import BoundarySettings
 from orandnet.training.augment import (
     random_crop,
     random_flip,
     resize,
     resize_mask,
-    scaled_size,
     to_tensor,
 )
 

@@ -55,7 +55,7 @@ class BoundaryTraining(Training):
         1e-4,
         ge=0,
         lt=1,
-        description="of sgd, beta 1 of adamw; the recipe's weight decay of 1e-4 lands in the place of the "
+        description="of sgd; the recipe's weight decay of 1e-4 lands in the place of the "
         "momentum, so 1e-4 is what it trained with",
     )
 

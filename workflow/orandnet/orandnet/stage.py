@@ -73,7 +73,7 @@ def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, devic
     if "orandnet" not in metadata:
         raise ValueError(f"{weights}: holds no ORANDNet; give the weights that `orandnet orandnet train` wrote.")
     trained = Settings.model_validate_json(metadata["orandnet"])
-    network = create_network(trained.model_copy(update={"pretrained": False}))
+    network = create_network(trained.model_copy(update={"pretrained": False, "weights": None}))
     network.load_state_dict(tensors)
     network.to(where).eval()
     refining = settings.model_copy(update=trained.model_dump(include={"inputs", "input_stride", "loss"}))

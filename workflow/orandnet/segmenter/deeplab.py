@@ -72,8 +72,7 @@ class DeepLab(nn.Module):
 
 def without_pretraining(settings: TrainSettings) -> TrainSettings:
     """Return the settings of the same network without pretrained weights: nothing is fetched to build it."""
-    backbone = settings.backbone.model_copy(update={"pretrained": False})
-    return settings.model_copy(update={"backbone": backbone})
+    return settings.model_copy(update={"backbone": settings.backbone.without_pretraining()})
 
 
 def describe(settings: TrainSettings, class_names: tuple[str, ...]) -> dict[str, str]:

@@ -8,24 +8,25 @@ baseline is the schedule `(1.0,)`.
 import numpy as np
 from PIL import Image
 
+from orandnet.grid import scaled_size
+
 
 def scale_factor(
     progress: float, *, factors: tuple[float, ...] = (0.33, 0.5, 0.7, 1.0), fraction: float = 0.5
 ) -> float:
     """Return the factor of the image side at a point of the training.
 
-    The factors below 1 share the first `fraction` of the training in equal steps; the rest runs at 1.
+    The factors share the first `fraction` of the training in equal steps; the rest runs at 1.
 
     Args:
         progress: share of the training that is done, in [0, 1).
         factors: ascending, in (0, 1].
         fraction: share of the training with reduced images, in [0, 1].
     """
-    reduced = [factor for factor in factors if factor < 1]
-    if not reduced or progress >= fraction:
+    if progress >= fraction:
         return 1.0
     # rounding may bring progress / fraction up to 1 although progress < fraction
-    return reduced[min(int(progress / fraction * len(reduced)), len(reduced) - 1)]
+    return factors[min(int(progress / fraction * len(factors)), len(factors) - 1)]
 
 
 def crop_side(crop_size: int, factor: float, *, scale_crop: bool) -> int:
@@ -33,14 +34,9 @@ def crop_side(crop_size: int, factor: float, *, scale_crop: bool) -> int:
     return max(1, round(crop_size * factor)) if scale_crop else crop_size
 
 
-def rescaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    """Return (H, W) times `factor`, rounded, at least one pixel."""
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
 def rescale_rgb(rgb: np.ndarray, factor: float) -> np.ndarray:
     """Return (h, w, 3) uint8 of (H, W, 3) uint8: bilinear, with antialias where it shrinks."""
-    height, width = rescaled_size(rgb.shape[:2], factor)
+    height, width = scaled_size(rgb.shape[:2], factor)
     if (height, width) == rgb.shape[:2]:
         return rgb
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))

@@ -1,9 +1,9 @@
 """Settings of the segmentation stage."""
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from orandnet.settings import Backbone, Section
 from orandnet.training.settings import Training
@@ -27,7 +27,7 @@ class SegmenterTraining(Training):
         1e-5,
         ge=0,
         lt=1,
-        description="of sgd, beta 1 of adamw; the recipe's weight decay of 1e-5 lands in the place of the "
+        description="of sgd; the recipe's weight decay of 1e-5 lands in the place of the "
         "momentum, so 1e-5 is what it trained with",
     )
     weight_decay: float = Field(0.0, ge=0, description="L2 (sgd) or decoupled (adamw) decay; see momentum")
@@ -40,7 +40,7 @@ class ScaleSchedule(Section):
         (0.33, 0.5, 0.7, 1.0), min_length=1, description="factors of the image side, ascending, in (0, 1]"
     )
     fraction: float = Field(
-        0.5, ge=0, le=1, description="share of the training over which the factors below 1 have equal parts"
+        0.5, ge=0, le=1, description="share of the training over which the factors have equal parts; the rest runs at 1"
     )
     scale_crop: bool = Field(
         False,
@@ -93,7 +93,7 @@ class TrainSettings(Section):
 class Settings(TrainSettings):
     """The section `segmenter`: one training per method, schedule and random seed."""
 
-    methods: dict[str, str] = Field(
+    methods: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], str] = Field(
         {"fsss": "ground_truth", "irn": "resnet50+irn", "naive": "naive+irn", "ours": "ours+irn"},
         description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
         "fully supervised reference",

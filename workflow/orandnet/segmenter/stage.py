@@ -78,7 +78,9 @@ def mask_reader(
         # imported here, so that a weakly supervised training never loads the way to ground-truth masks
         from orandnet.dataset.ground_truth import GroundTruth
 
-        return GroundTruth(index, ground_truth).read
+        truth = GroundTruth(index, ground_truth)
+        truth.require(record.image_id for record in records)
+        return truth.read
     listed = MaskList(masks)
     for record in records:
         listed.path(record.image_id)  # a missing mask is an error now, not after hours of training

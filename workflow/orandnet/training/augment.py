@@ -23,11 +23,6 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
-def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    """Return (H, W) times `factor`, rounded, at least one pixel."""
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
 def random_flip(
     rgb: np.ndarray, mask: np.ndarray | None, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:

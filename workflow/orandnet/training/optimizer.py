@@ -29,6 +29,6 @@ def build_optimizer(groups: list[dict], settings: Training) -> torch.optim.Optim
     return torch.optim.AdamW(
         groups,
         lr=settings.learning_rate,
-        betas=(settings.momentum, 0.999),
+        betas=(settings.beta1, 0.999),
         weight_decay=settings.weight_decay,
     )
