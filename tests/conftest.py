@@ -1,5 +1,9 @@
 """What all tests share."""
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: sums of one thread are the same in every process
+
 import pytest
 from checkout import Checkout
 from hypothesis import settings

@@ -95,7 +95,10 @@ def test_the_score_of_a_cnn_is_the_mean_of_its_class_map():
     ("changes", "message"),
     [
         ({**VIT, "backbone": STEM}, "timm cannot make 'test_resnet'"),
-        ({**VIT, "backbone": {"model": "test_vit3", "pretrained": False}}, "no vision transformer with a class token"),
+        (
+            {**VIT, "backbone": {"model": "test_vit3", "pretrained": False}},
+            "no vision transformer that scores its class token",
+        ),
         ({**CNN, "backbone": {"model": "resnet5O", "pretrained": False}}, "timm cannot make 'resnet5O'"),
         ({**CNN, "backbone": {**STEM, "pretrained": True, "weights": "/no/such"}}, "no file /no/such"),
     ],

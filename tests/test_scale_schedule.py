@@ -40,8 +40,8 @@ def test_the_baseline_is_always_1(progress, fraction):
 
 
 def test_the_steps_are_of_equal_length():
-    factors = [scale_factor(step / 12, factors=(0.33, 0.5, 0.7, 1.0), fraction=0.5) for step in range(12)]
-    assert factors == [0.33, 0.33, 0.5, 0.5, 0.7, 0.7, 1, 1, 1, 1, 1, 1]
+    factors = [scale_factor(step / 16, factors=(0.33, 0.5, 0.7, 1.0), fraction=0.5) for step in range(16)]
+    assert factors == [0.33, 0.33, 0.5, 0.5, 0.7, 0.7] + [1.0] * 10
 
 
 @given(st.data(), sides, sides, st.floats(0.1, 2))

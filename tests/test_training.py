@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from orandnet.device import select_device
 from orandnet.files.checkpoint import load_weights, save_weights
 from orandnet.training import loop
 from orandnet.training.optimizer import build_optimizer, parameter_groups
@@ -21,7 +22,7 @@ from orandnet.training.schedule import SCHEDULES, rate_factor
 from orandnet.training.settings import Training
 from orandnet.training.state import FILE, remove_state, save_state
 
-CPU = torch.device("cpu")
+CPU = select_device("cpu")  # reproducible kernels, here and in the processes that the tests start
 NUM_SAMPLES = 11
 SETTINGS = Training(epochs=3, batch_size=4, learning_rate=0.05, momentum=0.9, weight_decay=0.01)
 OPTIMIZERS = {
@@ -56,13 +57,13 @@ def test_schedules_by_hand():
 
 def test_momentum_and_weight_decay_arrive_in_their_own_places():
     network = Toy()
-    settings = Training(optimizer="sgd", learning_rate=0.3, momentum=0.7, weight_decay=0.02)
+    settings = Training(optimizer="sgd", learning_rate=0.3, momentum=0.7, beta1=0.8, weight_decay=0.02)
     groups = [{**group, "lr_factor": 1.0} for group in ({"params": list(network.parameters())},)]
     (sgd,) = build_optimizer(groups, settings).param_groups
     assert (sgd["lr"], sgd["momentum"], sgd["weight_decay"], sgd["dampening"]) == (0.3, 0.7, 0.02, 0)
     adamw = build_optimizer(groups, settings.model_copy(update={"optimizer": "adamw"}))
     assert isinstance(adamw, torch.optim.AdamW)
-    assert (adamw.param_groups[0]["betas"], adamw.param_groups[0]["weight_decay"]) == ((0.7, 0.999), 0.02)
+    assert (adamw.param_groups[0]["betas"], adamw.param_groups[0]["weight_decay"]) == ((0.8, 0.999), 0.02)
 
 
 def test_a_group_keeps_its_own_decay_and_frozen_parameters_stay_out():

@@ -20,13 +20,18 @@ except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
 
 
+# glibc hands large blocks back to the system after each layer and asks for them again: half of a CPU job's time. These
+# keep them (measured on a CNN's forward pass: 1.45 s -> 0.65 s)
+MALLOC = "MALLOC_TOP_PAD_=268435456 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_MMAP_THRESHOLD_=33554432"
+
+
 # so that `orandnet <stage>` runs this checkout's code under Snakemake's own Python, or that of an activated software
 # environment, whether or not a virtual environment is active; printed commands stay short enough to paste
 def command_prefix():
     deployed = getattr(workflow.deployment_settings, "deployment_method", None)
     python = "python" if deployed else shlex.quote(sys.executable)
     package = shlex.quote(str(WORKFLOW_FOLDER / "orandnet"))
-    return f'set -euo pipefail; orandnet() {{ {python} {package} "$@"; }}; '
+    return f'set -euo pipefail; orandnet() {{ {MALLOC} {python} {package} "$@"; }}; '
 
 
 shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
