@@ -3,7 +3,7 @@
 PYTHON ?= python3
 CORES  ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 BIN    := .venv/bin
-RUN    := results/demo
+RUN    := results/$(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' config.yaml)
 TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
           $(RUN)/tables/table3_scale_scheduling.csv
 
@@ -27,7 +27,7 @@ demo: install  ## the whole pipeline on the embedded data set, then the tables
 	@echo "figures   $(RUN)/figures"
 	@echo "report    $(RUN)/report.html"
 
-$(RUN)/report.html: $(TABLES)
+$(RUN)/report.html: $(TABLES) $(wildcard $(RUN)/figures/*.png)
 	$(BIN)/snakemake --configfile config.yaml --report $@ --quiet
 
 test: install  ## style, then every test
