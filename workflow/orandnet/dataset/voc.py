@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orandnet.dataset.problems import refuse, repeated
 from orandnet.dataset.settings import Lists, Settings
+from orandnet.progress import say
 
 SPLITS = ("train", "train_aug", "val", "test")
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -92,6 +93,8 @@ def _split_ids(root: Path, lists: Lists, limit: int | None) -> dict[str, list[st
         if path and not ids[split]:
             raise ValueError(f"{path}: the list of {split} is empty; write one image id per line.")
     train = set(ids["train"])
+    if not ids["train_aug"]:
+        say(f"dataset.lists.train_aug: there is no such list; the {len(train)} images of train are trained on.")
     ids["train_aug"] = [image_id for image_id in ids["train_aug"] if image_id not in train]
     members = {"train_aug": train | set(ids["train_aug"]), "val": set(ids["val"]), "test": set(ids["test"])}
     refuse(
