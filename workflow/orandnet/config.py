@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from orandnet.cam.settings import VIT_DEFAULTS as VIT_CAM
+from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import Settings as CamSettings
-from orandnet.classifier.settings import VIT_DEFAULTS as VIT_CLASSIFIER
+from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.config_errors import describe
 from orandnet.dataset.settings import Settings as DatasetSettings
@@ -23,6 +23,7 @@ from orandnet.settings import Section
 
 GROUND_TRUTH = "ground_truth"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]*)?$")]
 Overrides = dict[str, Any]
 
 
@@ -38,13 +39,23 @@ class Source(Section):
 class Ensemble(Section):
     """Sources whose CAMs are fused, and which map is the ensemble's."""
 
-    members: list[Name] = Field(min_length=2, description="two or more sources")
+    members: list[Member] = Field(
+        min_length=2,
+        description="two or more sources; <source>@<k> is the source trained with the run's seed plus k, so that "
+        "[vit, vit@1] fuses two trainings of one source",
+    )
     output: Literal["orandnet", "or", "and", "mean"] = Field(
         "orandnet", description="the ensemble's CAM: refined by ORANDNet, or a fusion alone; mean is the naive ensemble"
     )
     fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
     orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")
     irn: Overrides = Field({}, description="keys of the section `irn` that differ when this ensemble's CAM is refined")
+
+
+def split_member(member: str, seed: int) -> tuple[str, int]:
+    """Return the source and the random seed of an ensemble's member (`vit` or `vit@1`) in a run's `seed`."""
+    source, _, offset = member.partition("@")
+    return source, seed + int(offset or 0)
 
 
 class IrnSection(IrnSettings):
@@ -85,11 +96,11 @@ class Config(Section):
         kind = self.sources[source].kind
         changes = {**self.sources[source].classifier, "kind": kind}
         place = f"sources.{source}.classifier"
-        return _merged(self.classifier, changes, place, VIT_CLASSIFIER if kind == "vit" else {})
+        return _merged(self.classifier, changes, place, KIND_CLASSIFIER[kind])
 
     def cam_of(self, source: str) -> CamSettings:
         """Return the CAM settings of a source."""
-        defaults = VIT_CAM if self.sources[source].kind == "vit" else {}
+        defaults = KIND_CAM[self.sources[source].kind]
         return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
 
     def fusion_of(self, ensemble: str) -> FusionSettings:
@@ -166,8 +177,13 @@ def _contradictions(config: Config):
         yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
     for name, ensemble in config.ensembles.items():
         for member in ensemble.members:
-            if member not in config.sources:
+            if split_member(member, 0)[0] not in config.sources:
                 yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
+        if len(set(ensemble.members)) < len(ensemble.members):
+            yield (
+                f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "
+                f"{ensemble.members[0]}@1 for the same source trained with another seed."
+            )
         for member in config.fusion_of(name).offsets:
             if member not in ensemble.members:
                 yield f"ensembles.{name}.fusion.offsets: {member!r} is no member; the members are {ensemble.members}."

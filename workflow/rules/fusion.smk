@@ -1,9 +1,6 @@
 rule fusion:
     input:
-        cams=lambda wildcards: [
-            f"results/{wildcards.run}/cam/{member}/seed{wildcards.seed}/{wildcards.shard}.npz"
-            for member in CONFIG.ensembles[wildcards.ensemble].members
-        ],
+        cams=member_shards,
     output:
         or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
         and_cams="results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz",

@@ -2,7 +2,7 @@
 
 import re
 
-from orandnet.config import GROUND_TRUTH
+from orandnet.config import GROUND_TRUTH, split_member
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import training_settings
 
@@ -19,6 +19,13 @@ def cam_folder(method, seed):
         return f"cam/{name}/seed{seed}"
     operator = operator or CONFIG.ensembles[name].output
     return f"orandnet/{name}/seed{seed}/cam" if operator == "orandnet" else f"fusion/{name}/seed{seed}/{operator}"
+
+
+def member_shards(wildcards):
+    """Return the same shard of each member's CAM store; a member may be a source trained with another seed."""
+    members = CONFIG.ensembles[wildcards.ensemble].members
+    folders = [cam_folder(*split_member(member, int(wildcards.seed))) for member in members]
+    return [f"results/{wildcards.run}/{folder}/{wildcards.shard}.npz" for folder in folders]
 
 
 def cam_shard(method):
@@ -104,7 +111,8 @@ def refined_ensembles():
 def curve_methods(ensemble):
     """Return the maps that belong in one plot: members, OR, AND, ORANDNet, and its IRN form."""
     refined = [ensemble + IRN_SUFFIX] if ensemble in CONFIG.irn.cams else []
-    return [*CONFIG.ensembles[ensemble].members, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+    members = dict.fromkeys(split_member(member, 0)[0] for member in CONFIG.ensembles[ensemble].members)
+    return [*members, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
 
 
 def panel_masks(ensemble):

@@ -6,8 +6,12 @@ from pydantic import Field, PositiveFloat
 
 from orandnet.settings import Section
 
-# what the official release does for its ViT: one scale, min-max; several images need much memory for their attention
-VIT_DEFAULTS = {"scales": [1.0], "normalise": "min_max", "batch_size": 1}
+# kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
+KIND_DEFAULTS: dict[str, dict] = {
+    "cnn": {},
+    # as the official release; several images need much memory for their attention
+    "vit": {"scales": [1.0], "normalise": "min_max", "batch_size": 1},
+}
 
 
 class Settings(Section):

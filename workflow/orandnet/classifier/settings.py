@@ -23,15 +23,19 @@ class ClassifierTraining(Training):
     weight_decay: float = Field(5e-4, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
 
 
-# what the release does otherwise for its ViT; a key that the config names wins
-VIT_DEFAULTS = {
-    "freeze_batch_norm": False,
-    "training": {
-        "batch_size": 4,
-        "momentum": 0.9,
-        "weight_decay": 1e-5,
-        "schedule": "cosine",
-        "clip_gradient": 1.0,
+# kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
+KIND_DEFAULTS: dict[str, dict] = {
+    "cnn": {},
+    # as the official release trains its ViT
+    "vit": {
+        "freeze_batch_norm": False,
+        "training": {
+            "batch_size": 4,
+            "momentum": 0.9,
+            "weight_decay": 1e-5,
+            "schedule": "cosine",
+            "clip_gradient": 1.0,
+        },
     },
 }
 
