@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orandnet import reference
-from orandnet.config import Config, Source, deep_update, load
+from orandnet.config import Config, Source, deep_update, load, split_member
 from orandnet.config_errors import known_keys
 from orandnet.irn.settings import Settings as IrnSettings
 
@@ -268,3 +268,17 @@ def test_the_reference_writes_both_files(tmp_path):
     assert schema["properties"].keys() == Config.model_fields.keys()
     for name in Config.model_fields:
         assert f"| `{name}` |" in (tmp_path / reference.KEYS).read_text()
+
+
+def test_a_source_may_be_a_member_twice_with_another_seed_and_not_with_the_same():
+    config = load(
+        changed(ensembles__ours__members=["vit", "vit@1", "cnn"], ensembles__ours__fusion={"offsets": {"vit@1": 0.1}})
+    )
+    assert config.ensembles["ours"].members == ["vit", "vit@1", "cnn"]
+    assert [split_member(member, 3) for member in ("vit", "vit@1", "cnn@12")] == [("vit", 3), ("vit", 4), ("cnn", 15)]
+    assert problem(changed(ensembles__ours__members=["vit", "vit"])) == (
+        "ensembles.ours.members: ['vit', 'vit'] names one twice; write for example vit@1 for the same source trained with "
+        "another seed."
+    )
+    assert "'zzz@1' is no source" in problem(changed(ensembles__ours__members=["vit", "zzz@1"]))
+    assert problem(changed(ensembles__ours__members=["vit", "vit@0"])).startswith("ensembles.ours.members.1: ")

@@ -165,3 +165,20 @@ def test_the_sources_pass(command):
     program = Path(sys.executable).with_name(command[0])
     checked = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_ensembles_of_three_and_of_one_source_with_several_seeds_ask_for_the_trainings_they_need(fresh):
+    ensembles = {
+        "ours": {"members": ["resnet50", "vit", "vit@1"]},
+        "naive": {"members": ["resnet50", "resnet50@2"], "output": "mean"},
+    }
+    jobs = jobs_of(fresh, "--configfile", fresh.config({"ensembles": ensembles}))
+    trained = {(job.wildcards["source"], job.wildcards["seed"]) for job in jobs if job.rule == "classifier"}
+    assert trained == {("resnet50", "0"), ("resnet50", "2"), ("vit", "0"), ("vit", "1")}
+    fusion = next(job for job in jobs if job.rule == "fusion" and job.wildcards["ensemble"] == "ours")
+    stores = [
+        f"results/tiny/cam/{store}/{fusion.wildcards['shard']}.npz"
+        for store in ("resnet50/seed0", "vit/seed0", "vit/seed1")
+    ]
+    assert list(fusion.inputs) == stores
+    assert "--members resnet50 vit vit@1" in fusion.command
