@@ -277,8 +277,8 @@ def test_a_source_may_be_a_member_twice_with_another_seed_and_not_with_the_same(
     assert config.ensembles["ours"].members == ["vit", "vit@1", "cnn"]
     assert [split_member(member, 3) for member in ("vit", "vit@1", "cnn@12")] == [("vit", 3), ("vit", 4), ("cnn", 15)]
     assert problem(changed(ensembles__ours__members=["vit", "vit"])) == (
-        "ensembles.ours.members: ['vit', 'vit'] names one twice; write for example vit@1 for the same source trained with "
-        "another seed."
+        "ensembles.ours.members: ['vit', 'vit'] names one twice; write for example vit@1 for the same source "
+        "trained with another seed."
     )
     assert "'zzz@1' is no source" in problem(changed(ensembles__ours__members=["vit", "zzz@1"]))
     assert problem(changed(ensembles__ours__members=["vit", "vit@0"])).startswith("ensembles.ours.members.1: ")
