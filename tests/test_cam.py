@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from orandnet.cam.attention import attribution, recorded_attention, rollout, vit_maps
+from orandnet.cam.attention import attribution, rollout, vit_maps
 from orandnet.cam.maps import CAMS
 from orandnet.cam.multiscale import cnn_maps, resize_image
+from orandnet.cam.recording import recorded_attention
 from orandnet.cam.settings import Settings
 from orandnet.cam.stage import run
 from orandnet.classifier.network import create_classifier

@@ -30,7 +30,7 @@ Overrides = dict[str, Any]
 class Source(Section):
     """A classifier whose CAMs are used: what it changes in the sections `classifier` and `cam`."""
 
-    kind: Literal["cnn", "vit"] = Field(description="family of the network")
+    kind: Literal["cnn", "vit", "mctformer"] = Field(description="family of the network")
     classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
     cam: Overrides = Field({}, description="keys of the section `cam` that differ for this source")
     irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")

@@ -8,34 +8,12 @@ with the attention A of a block and the gradient of a class's logit towards it,
 The row of the class token, over the patch tokens, is the class's map.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from orandnet.cam.multiscale import resize_image
+from orandnet.cam.recording import recorded_attention
 from orandnet.classifier.vit import VitClassifier
-
-
-@contextmanager
-def recorded_attention(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Record the attention (N, heads, tokens, tokens) of each block of a timm transformer, in order.
-
-    Fused attention, which never holds the matrix, is switched off inside and restored after.
-    """
-    recorded: list[Tensor] = []
-    layers = [block.attn for block in model.blocks]
-    fused = [layer.fused_attn for layer in layers]
-    hooks = [layer.attn_drop.register_forward_hook(lambda _, __, output: recorded.append(output)) for layer in layers]
-    try:
-        for layer in layers:
-            layer.fused_attn = False
-        yield recorded
-    finally:
-        for layer, value, hook in zip(layers, fused, hooks, strict=True):
-            layer.fused_attn = value
-            hook.remove()
 
 
 def rollout(attentions: list[Tensor], gradients: list[Tensor]) -> Tensor:
@@ -73,9 +51,10 @@ def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_b
     with recorded_attention(network.model) as recorded, torch.enable_grad():
         # the input carries the gradient, so that attention has one even where all weights are frozen
         logits = network(rgb.detach().requires_grad_())
-        attentions = recorded[start_block:]
-        if not attentions:
-            raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; lower it.")
+    attentions = recorded[start_block:]
+    if not attentions:
+        raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; lower it.")
+    with torch.enable_grad():
         for target in targets.T:
             chosen = logits.gather(1, target[:, None]).sum()  # images do not mix: one backward pass serves all
             gradients = torch.autograd.grad(chosen, attentions, retain_graph=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from orandnet.cam.attention import vit_maps
+from orandnet.cam.class_attention import class_attention_maps
 from orandnet.cam.multiscale import cnn_maps
 from orandnet.cam.settings import Settings
 from orandnet.classifier.settings import Settings as ClassifierSettings
@@ -23,6 +24,13 @@ def _cam(record: Record, maps: Tensor, settings: Settings) -> Cam:
     return Cam(record.image_id, np.asarray(record.classes, dtype=np.int64), scores, record.size)
 
 
+def _images(records: list[Record], device: torch.device) -> Iterator[tuple[Record, Tensor, Tensor]]:
+    """Yield each record with its image (3, H, W) uint8 and its mask ids (K,) int64."""
+    for record in records:
+        rgb = to_tensor(read_rgb(record.image)).to(device)
+        yield record, rgb, torch.tensor(record.classes, dtype=torch.int64, device=device)
+
+
 def cnn_cams(
     network: nn.Module,
     records: list[Record],
@@ -31,10 +39,30 @@ def cnn_cams(
     device: torch.device,
 ) -> Iterator[Cam]:
     """Yield the CAM of each image from a CNN's class maps, at the image's own size."""
-    for record in records:
-        rgb = to_tensor(read_rgb(record.image)).to(device)
-        classes = torch.tensor(record.classes, dtype=torch.int64, device=device)
+    for record, rgb, classes in _images(records, device):
         yield _cam(record, cnn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip), settings)
+
+
+def mctformer_cams(
+    network: nn.Module,
+    records: list[Record],
+    settings: Settings,
+    trained: ClassifierSettings,
+    device: torch.device,
+) -> Iterator[Cam]:
+    """Yield the CAM of each image from an MCTformer's class attention, at the image's own size."""
+    for record, rgb, classes in _images(records, device):
+        maps = class_attention_maps(
+            network,
+            rgb,
+            classes,
+            scales=settings.scales,
+            flip=settings.flip,
+            blocks=settings.attention_blocks,
+            heads=settings.attention_heads,
+            refine=settings.refine,
+        )
+        yield _cam(record, maps, settings)
 
 
 def vit_cams(
@@ -66,4 +94,4 @@ def vit_cams(
             yield _cam(record, torch.stack(chosen).sum(dim=0), settings)
 
 
-CAMS = {"cnn": cnn_cams, "vit": vit_cams}
+CAMS = {"cnn": cnn_cams, "vit": vit_cams, "mctformer": mctformer_cams}

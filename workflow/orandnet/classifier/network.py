@@ -6,11 +6,12 @@ from pathlib import Path
 from torch import nn
 
 from orandnet.classifier.cnn import CnnClassifier
+from orandnet.classifier.mctformer import MctformerClassifier
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import VitClassifier
 from orandnet.files.checkpoint import load_weights
 
-NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier}
+NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier, "mctformer": MctformerClassifier}
 
 
 def create_classifier(settings: Settings, num_foreground: int) -> nn.Module:

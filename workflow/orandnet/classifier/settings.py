@@ -37,6 +37,24 @@ KIND_DEFAULTS: dict[str, dict] = {
             "clip_gradient": 1.0,
         },
     },
+    # as Xu et al. train theirs on VOC; five epochs of warm-up
+    "mctformer": {
+        "backbone": {"model": "deit_small_patch16_224.fb_in1k"},
+        "freeze_batch_norm": False,
+        "vit": {"drop_path_rate": 0.1},
+        "training": {
+            "epochs": 60,
+            "batch_size": 64,
+            "optimizer": "adamw",
+            "learning_rate": 6.25e-5,
+            "head_learning_rate_factor": 1.0,
+            "weight_decay": 0.05,
+            "schedule": "cosine",
+            "warmup_iterations": 825,
+        },
+        "crop_size": 224,
+        "color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.0},
+    },
 }
 
 
@@ -68,10 +86,20 @@ class Vit(Section):
     freeze_stem: bool = Field(True, description="the stem does not learn")
 
 
+class Mctformer(Section):
+    """What only an MCTformer has."""
+
+    variant: Literal["v1", "v2"] = Field(
+        "v2", description="v1 scores the class tokens alone; v2 also PatchCAM, a convolution of the patch tokens"
+    )
+
+
 class Settings(Section):
     """The classifier of a source."""
 
-    kind: Literal["cnn", "vit"] = Field("cnn", description="which family the backbone is of; set by the source")
+    kind: Literal["cnn", "vit", "mctformer"] = Field(
+        "cnn", description="which family the backbone is of; set by the source"
+    )
     backbone: ClassifierBackbone = Field(ClassifierBackbone(), description="the network")
     output_stride: Literal[8, 16, 32] = Field(16, description="of a CNN: pixels per cell of the CAM")
     frozen_layers: list[str] = Field(
@@ -79,7 +107,8 @@ class Settings(Section):
         description="of a CNN: layers that do not learn, by the start of their names, e.g. [conv1, bn1, layer1]",
     )
     freeze_batch_norm: bool = Field(True, description="keep the pretrained statistics; false for training from scratch")
-    vit: Vit = Field(Vit(), description="of a ViT")
+    vit: Vit = Field(Vit(), description="of a ViT or an MCTformer")
+    mctformer: Mctformer = Field(Mctformer(), description="of an MCTformer")
     training: ClassifierTraining = Field(ClassifierTraining(), description="length, optimiser and schedule")
     resize_long: tuple[PositiveInt, PositiveInt] = Field(
         (256, 512), description="pixels of the long side, drawn between the two"

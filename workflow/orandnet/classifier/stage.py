@@ -18,9 +18,16 @@ from orandnet.training.state import remove_state
 
 
 def classification_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-    """Return the multi-label soft margin loss of (rgb, labels): mean binary cross entropy over classes."""
+    """Return the multi-label soft margin loss of (rgb, labels): mean binary cross entropy over classes.
+
+    A network may score the classes in several ways, by name; it learns from the sum of their losses.
+    """
     rgb, labels = batch
-    return {"loss": functional.multilabel_soft_margin_loss(network(rgb), labels)}
+    logits = network(rgb)
+    if isinstance(logits, Tensor):
+        return {"loss": functional.multilabel_soft_margin_loss(logits, labels)}
+    losses = {name: functional.multilabel_soft_margin_loss(scores, labels) for name, scores in logits.items()}
+    return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
 
 def run(

@@ -10,6 +10,38 @@ from orandnet.classifier.settings import Settings
 from orandnet.training.optimizer import parameter_groups
 
 
+def create_transformer(settings: Settings, *, num_classes: int) -> nn.Module:
+    """Return the timm transformer of the settings, on image patches or on the stem's features, for any image size.
+
+    Raises:
+        ValueError: if the model is no vision transformer with a class token.
+    """
+    vit, arguments = settings.vit, {}
+    if vit.stem is not None:
+        stem = create_backbone(vit.stem, output_stride=vit.stem_stride).requires_grad_(not vit.freeze_stem)
+        arguments = {"embed_layer": partial(HybridEmbed, backbone=stem), "patch_size": 1}
+    arguments |= {name: getattr(vit, name) for name in ("patch_size", "depth") if getattr(vit, name) is not None}
+    model = create_model(
+        settings.backbone,
+        num_classes=num_classes,
+        img_size=settings.crop_size,
+        drop_path_rate=vit.drop_path_rate,
+        dynamic_img_size=True,
+        **arguments,
+    )
+    if not hasattr(model, "blocks") or getattr(model, "global_pool", None) != "token":
+        raise ValueError(
+            f"backbone.model: {settings.backbone.model!r} is no vision transformer that scores its class token; "
+            "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
+        )
+    return model
+
+
+def token_normalise(model: nn.Module, settings: Settings) -> nn.Module:
+    """Return the normalisation of the images that go into a transformer; a stem has its own."""
+    return normalise_for(model) if settings.vit.stem is None else nn.Identity()
+
+
 class VitClassifier(nn.Module):
     """A timm vision transformer with a class token; position embeddings are resized to the image.
 
@@ -24,26 +56,9 @@ class VitClassifier(nn.Module):
             ValueError: if the model is no vision transformer with a class token.
         """
         super().__init__()
-        vit, arguments = settings.vit, {}
-        if vit.stem is not None:
-            stem = create_backbone(vit.stem, output_stride=vit.stem_stride).requires_grad_(not vit.freeze_stem)
-            arguments = {"embed_layer": partial(HybridEmbed, backbone=stem), "patch_size": 1}
-        arguments |= {name: getattr(vit, name) for name in ("patch_size", "depth") if getattr(vit, name) is not None}
-        self.freeze_stem = vit.stem is not None and vit.freeze_stem
-        self.model = create_model(
-            settings.backbone,
-            num_classes=num_foreground,
-            img_size=settings.crop_size,
-            drop_path_rate=vit.drop_path_rate,
-            dynamic_img_size=True,
-            **arguments,
-        )
-        if not hasattr(self.model, "blocks") or getattr(self.model, "global_pool", None) != "token":
-            raise ValueError(
-                f"backbone.model: {settings.backbone.model!r} is no vision transformer that scores its class token; "
-                "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
-            )
-        self.normalise = normalise_for(self.model) if vit.stem is None else nn.Identity()  # the stem has its own
+        self.freeze_stem = settings.vit.stem is not None and settings.vit.freeze_stem
+        self.model = create_transformer(settings, num_classes=num_foreground)
+        self.normalise = token_normalise(self.model, settings)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Return (N, C) logits of (N, 3, H, W) uint8."""
@@ -58,7 +73,8 @@ class VitClassifier(nn.Module):
 
     def groups(self, head_factor: float) -> list[dict]:
         """Return the optimiser's groups: transformer and, learning faster, its last layer."""
-        head = list(self.model.get_classifier().parameters())
+        heads = self.model.get_classifier()  # a distilled DeiT has two
+        head = list(nn.ModuleList(heads if isinstance(heads, tuple) else [heads]).parameters())
         in_head = {id(parameter) for parameter in head}
         rest = [parameter for parameter in self.model.parameters() if id(parameter) not in in_head]
         return parameter_groups(rest, head, head_factor=head_factor)

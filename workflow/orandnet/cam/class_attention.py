@@ -1,0 +1,103 @@
+"""CAMs of an MCTformer (Xu et al., "Multi-class token transformer", CVPR 2022, section 3).
+
+With the attention A of a block, its heads averaged, the map of class c on patch i is
+
+    m(c, i) = mean over the last blocks of A[class token c, patch i],    in v2 times ReLU(PatchCAM(c, i)),
+
+and the attention between patches, averaged over all blocks, spreads it to what looks alike:
+
+    refined(c, i) = sum over patches j of A[patch i, patch j] m(c, j).
+
+Means stand where the release has sums, which differ by a factor that the normalisation of each map takes out. Rows of
+A[patch, patch] are used as the softmax left them, that is, short of 1 by what a patch gives to the class tokens.
+"""
+
+import torch
+from torch import Tensor
+
+from orandnet.cam.multiscale import resize_image
+from orandnet.cam.recording import recorded_attention
+from orandnet.classifier.mctformer import MctformerClassifier
+from orandnet.grid import grid_shape
+from orandnet.score_maps import resize_maps
+
+HEADS = {"mean": lambda attention: attention.mean(dim=1), "max": lambda attention: attention.amax(dim=1)}
+
+
+def class_to_patch(attentions: list[Tensor], positions: Tensor, *, prefix: int, blocks: int) -> Tensor:
+    """Return (N, K, patches) attention of K class tokens to the patches, averaged over the last `blocks`.
+
+    Args:
+        attentions: per block (N, tokens, tokens) in [0, 1], class tokens first.
+        positions: (K,) int64 of the class tokens.
+        prefix: number of tokens before the patches.
+        blocks: number of last blocks.
+
+    Raises:
+        ValueError: if there are fewer blocks.
+    """
+    if blocks > len(attentions):
+        raise ValueError(f"cam.attention_blocks: {blocks}, but there are {len(attentions)} blocks; lower it.")
+    return torch.stack([attention[:, positions, prefix:] for attention in attentions[-blocks:]]).mean(dim=0)
+
+
+def spread(maps: Tensor, attentions: list[Tensor], *, prefix: int) -> Tensor:
+    """Return (N, K, patches) maps spread by the attention between patches, averaged over blocks."""
+    affinity = torch.stack([attention[:, prefix:, prefix:] for attention in attentions]).mean(dim=0)
+    return maps @ affinity.mT
+
+
+def localisation(
+    network: MctformerClassifier, rgb: Tensor, positions: Tensor, *, blocks: int, heads: str, refine: bool
+) -> Tensor:
+    """Return (N, K, h, w) maps of the classes at `positions` of (N, 3, H, W) RGB, at least 0, h and w in tokens."""
+    prefix = network.model.num_prefix_tokens
+    with recorded_attention(network.model, keep=HEADS[heads]) as recorded:
+        _, patch_map = network.evidence(rgb)
+    maps = class_to_patch(recorded, positions, prefix=prefix, blocks=blocks)
+    if patch_map is not None:
+        maps = maps * patch_map[:, positions].relu().flatten(2)
+    if refine:
+        maps = spread(maps, recorded, prefix=prefix)
+    return maps.unflatten(2, grid_shape(tuple(rgb.shape[-2:]), network.model.patch_embed.feat_ratio()))
+
+
+@torch.inference_mode()
+def class_attention_maps(
+    network: MctformerClassifier,
+    rgb: Tensor,
+    classes: Tensor,
+    *,
+    scales: list[float],
+    flip: bool,
+    blocks: int,
+    heads: str,
+    refine: bool,
+) -> Tensor:
+    """Return the maps of an image's own classes on its grid, summed over scales.
+
+    Args:
+        network: a trained MCTformer in inference mode.
+        rgb: (3, H, W) uint8 on the network's device.
+        classes: (K,) int64 mask ids.
+        scales: of the image's size; rounded to whole tokens.
+        flip: add the mirrored image at each scale.
+        blocks: last blocks whose class attention counts.
+        heads: `mean` or `max`.
+        refine: spread the maps by the attention between patches.
+
+    Returns:
+        (K, h, w) float32, at least 0, not normalised.
+    """
+    stride = network.model.patch_embed.feat_ratio()
+    shape = grid_shape(tuple(rgb.shape[1:]))
+    total = torch.zeros((len(classes), *shape), device=rgb.device)
+    for scale in scales:
+        height, width = (max(1, round(length * scale / stride)) * stride for length in rgb.shape[1:])
+        image = resize_image(rgb[None], (height, width))
+        pair = torch.cat([image, image.flip(-1)]) if flip else image
+        maps = localisation(network, pair, classes - 1, blocks=blocks, heads=heads, refine=refine)
+        if flip:
+            maps = maps[:1] + maps[1:].flip(-1)
+        total += resize_maps(maps, shape)[0]
+    return total
