@@ -86,8 +86,8 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"run": "a/b"}, ("run: ", "'a/b'")),
         ({"classifier__training__learning_rate": "fast"}, ("classifier.training.learning_rate: ", "'fast'")),
         (
-            {"classifier__training__optimizer": "adam"},
-            ("classifier.training.optimizer: ", "'sgd' or 'adamw'", "'adam'"),
+            {"classifier__training__optimizer": "lion"},
+            ("classifier.training.optimizer: ", "'sgd', 'adam' or 'adamw'", "'lion'"),
         ),
         ({"sources__cnn__cam": {"flip": 3}}, ("sources.cnn.cam.flip: ", "3")),
         ({"sources__cnn__kind": "rnn"}, ("sources.cnn.kind: ", "'rnn'")),
@@ -95,7 +95,7 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"sources__a b": {"kind": "cnn"}}, ("sources.a b", "pattern")),
         ({"sources": {}}, ("sources: ", "at least 1")),
         ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
-        ({"segmenter__random_scale": [2.0, 1.0]}, ("segmenter", "random_scale (2.0, 1.0) is no range; write")),
+        ({"segmenter__random_scale": [2.0, 1.0]}, ("segmenter", "random_scale: (2.0, 1.0) is no range; write")),
     ],
 )
 def test_a_wrong_value_is_named_with_its_path_and_the_value(changes, parts):

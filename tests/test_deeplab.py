@@ -11,9 +11,9 @@ from orandnet.dataset.index import Record
 from orandnet.files.checkpoint import save_weights
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.segmenter.deeplab import DeepLab, describe, restore
-from orandnet.segmenter.loss import segmentation_loss
 from orandnet.segmenter.settings import Settings, TrainSettings
 from orandnet.segmenter.stage import mask_reader, start_network, training_loss
+from orandnet.training.pixel_loss import pixel_cross_entropy
 
 NUM_CLASSES = 4
 
@@ -133,10 +133,10 @@ def test_the_loss_is_the_formula_of_label_smoothing(eps):
     target = torch.tensor([[[0, 0, 1], [2, 255, 3], [0, 0, 255]]], dtype=torch.uint8)
     losses = by_hand(logits, target, eps)
     every = torch.stack([loss for _, loss in losses]).mean()
-    torch.testing.assert_close(segmentation_loss(logits, target, label_smoothing=eps), every)
+    torch.testing.assert_close(pixel_cross_entropy(logits, target, label_smoothing=eps), every)
     background = torch.stack([loss for label, loss in losses if label == 0]).mean()
     foreground = torch.stack([loss for label, loss in losses if label > 0]).mean()
-    balanced = segmentation_loss(logits, target, label_smoothing=eps, balanced=True)
+    balanced = pixel_cross_entropy(logits, target, label_smoothing=eps, balanced=True)
     torch.testing.assert_close(balanced, (background + foreground) / 2)
 
 
@@ -145,7 +145,7 @@ def test_ignored_pixels_teach_nothing(balanced):
     logits = torch.randn(2, NUM_CLASSES, 3, 3, requires_grad=True)
     target = torch.full((2, 3, 3), 255, dtype=torch.uint8)
     target[0, 0, 0] = 1
-    segmentation_loss(logits, target, label_smoothing=0.1, balanced=balanced).backward()
+    pixel_cross_entropy(logits, target, label_smoothing=0.1, balanced=balanced).backward()
     taught = logits.grad.abs().sum(dim=1) > 0
     assert taught[0, 0, 0]
     assert taught.sum() == 1
@@ -154,7 +154,7 @@ def test_ignored_pixels_teach_nothing(balanced):
 @pytest.mark.parametrize("balanced", [False, True])
 def test_a_batch_of_nothing_but_ignored_pixels_gives_0_and_no_gradient(balanced):
     logits = torch.randn(1, NUM_CLASSES, 3, 3, requires_grad=True)
-    loss = segmentation_loss(logits, torch.full((1, 3, 3), 255), label_smoothing=0.1, balanced=balanced)
+    loss = pixel_cross_entropy(logits, torch.full((1, 3, 3), 255), label_smoothing=0.1, balanced=balanced)
     loss.backward()
     assert loss.item() == 0
     assert logits.grad.abs().max() == 0

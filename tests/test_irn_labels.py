@@ -14,8 +14,8 @@ from orandnet.crf import CrfSettings
 from orandnet.irn.affinity import offsets, path_cells
 from orandnet.irn.labels import combine, ir_label, label_against
 from orandnet.irn.loss import affinity_loss, pair_kinds
-from orandnet.irn.sample import cell_labels
 from orandnet.irn.settings import LabelSettings
+from orandnet.training.windows import cell_labels
 
 NO_PAIRS = CrfSettings(gaussian_compat=0, bilateral_compat=0)  # the CRF then returns what it is given
 

@@ -8,7 +8,7 @@ from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
-from orandnet.config_errors import describe
+from orandnet.config_errors import describe, source_problems
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.fusion.settings import Settings as FusionSettings
@@ -30,7 +30,10 @@ Overrides = dict[str, Any]
 class Source(Section):
     """A classifier whose CAMs are used: what it changes in the sections `classifier` and `cam`."""
 
-    kind: Literal["cnn", "vit", "mctformer"] = Field(description="family of the network")
+    kind: Literal["cnn", "vit", "mctformer", "amn"] = Field(description="family of the network")
+    seed_source: str | None = Field(
+        None, description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on"
+    )
     classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
     cam: Overrides = Field({}, description="keys of the section `cam` that differ for this source")
     irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")
@@ -203,7 +206,7 @@ def _contradictions(config: Config):
                 f"{config.cam_methods}."
             )
     yield from _repeated_or_empty(config)
-    yield from _unknown_sources(config)
+    yield from source_problems(config)
     yield from _unknown_rows(config)
 
 
@@ -218,15 +221,6 @@ def _repeated_or_empty(config: Config):
         yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
     if config.report.tuned_on_ground_truth:
         yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
-
-
-def _unknown_sources(config: Config):
-    for place, source in (
-        ("irn.initial_source", config.irn.initial_source),
-        ("segmenter.initial_source", config.segmenter.initial_source),
-    ):
-        if source is not None and config.sources.get(source, Source(kind="vit")).kind != "cnn":
-            yield f"{place}: {source!r} is no source of kind cnn; name one, or write null."
 
 
 def _unknown_rows(config: Config):

@@ -8,6 +8,8 @@ rule classifier:
         history="results/{run}/classifier/{source}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
+    wildcard_constraints:
+        source="|".join(name for name in SOURCES if name not in SEEDED_SOURCES),
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads
@@ -21,3 +23,35 @@ rule classifier:
     shell:
         "orandnet classifier --index {input.index} --output {output.weights} --history-output {output.history}"
         " --random-seed {wildcards.seed} --threads {threads} --settings {params.settings:q} &> {log}"
+
+
+# trained on what another source's CAM is sure of
+rule classifier_amn:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        labels=seed_labels,
+        initial=seed_weights,
+        pretrained=classifier_weights,
+    output:
+        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
+        history="results/{run}/classifier/{source}/seed{seed}/history.csv",
+    log:
+        "results/{run}/logs/classifier/{source}/seed{seed}.log",
+    wildcard_constraints:
+        source="|".join(SEEDED_SOURCES) or NO_NAME,
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=600,
+    params:
+        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
+        code=code("classifier"),
+    shell:
+        "orandnet classifier --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
+        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
+        " --settings {params.settings:q} &> {log}"

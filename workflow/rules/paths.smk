@@ -8,6 +8,8 @@ from orandnet.segmenter.settings import training_settings
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
+SEEDED_SOURCES = [name for name, source in CONFIG.sources.items() if source.kind == "amn"]
+NO_NAME = "(?!)"  # as a wildcard's constraint: matches nothing
 
 
 def cam_folder(method, seed):
@@ -67,6 +69,18 @@ def local_weights(*backbones):
 def classifier_weights(wildcards):
     settings = CONFIG.classifier_of(wildcards.source)
     return local_weights(settings.backbone, settings.vit.stem)
+
+
+def seed_labels(wildcards):
+    """Return the lists of the inter-pixel labels that a source of kind amn is trained on."""
+    folder = f"results/{wildcards.run}/irn/{CONFIG.sources[wildcards.source].seed_source}/seed{wildcards.seed}/labels"
+    return [f"{folder}/{shard}.csv" for shard in SHARDS]
+
+
+def seed_weights(wildcards):
+    """Return the weights of the seed source where a source of kind amn starts from them, or nothing."""
+    starts = CONFIG.classifier_of(wildcards.source).amn.start_from_seed
+    return initial_weights(CONFIG.sources[wildcards.source].seed_source if starts else None)(wildcards)
 
 
 def segmenter_masks(wildcards):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orandnet.cam.amn import amn_maps
 from orandnet.cam.attention import vit_maps
 from orandnet.cam.class_attention import class_attention_maps
 from orandnet.cam.multiscale import cnn_maps
@@ -94,4 +95,17 @@ def vit_cams(
             yield _cam(record, torch.stack(chosen).sum(dim=0), settings)
 
 
-CAMS = {"cnn": cnn_cams, "vit": vit_cams, "mctformer": mctformer_cams}
+def amn_cams(
+    network: nn.Module,
+    records: list[Record],
+    settings: Settings,
+    trained: ClassifierSettings,
+    device: torch.device,
+) -> Iterator[Cam]:
+    """Yield the CAM of each image from an activation manipulation network, at the image's own size."""
+    for record, rgb, _ in _images(records, device):
+        maps = amn_maps(network, rgb, record.classes, scales=settings.scales, flip=settings.flip)
+        yield _cam(record, maps, settings)
+
+
+CAMS = {"cnn": cnn_cams, "vit": vit_cams, "mctformer": mctformer_cams, "amn": amn_cams}

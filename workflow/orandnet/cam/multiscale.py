@@ -1,5 +1,7 @@
 """CAMs of a CNN: class maps of several scales and their mirror images, summed on the grid."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -17,6 +19,29 @@ def resize_image(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     return resized.clamp(0, 255)
 
 
+def summed_maps(maps_of: Callable[[Tensor], Tensor], rgb: Tensor, *, scales: list[float], flip: bool) -> Tensor:
+    """Return the sum, on the image's grid, of the maps of several scales and their mirror images.
+
+    Args:
+        maps_of: (N, 3, H, W) float in 0..255 -> maps (N, K, any, any).
+        rgb: (3, H, W) uint8.
+        scales: of the image's size.
+        flip: add the mirrored image at each scale.
+
+    Returns:
+        (K, h, w) float32.
+    """
+    height, width = rgb.shape[1:]
+    total = torch.zeros((), device=rgb.device)
+    for scale in scales:
+        image = resize_image(rgb[None], (max(1, round(height * scale)), max(1, round(width * scale))))
+        maps = maps_of(torch.cat([image, image.flip(-1)]) if flip else image)
+        if flip:
+            maps = maps[:1] + maps[1:].flip(-1)
+        total = total + resize_maps(maps, grid_shape((height, width)))[0]
+    return total
+
+
 @torch.inference_mode()
 def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Tensor, *, scales: list[float], flip: bool) -> Tensor:
     """Return the summed positive evidence of an image's own classes on its grid.
@@ -31,14 +56,4 @@ def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Tensor, *, scales: li
     Returns:
         (K, h, w) float32, at least 0, not normalised.
     """
-    height, width = rgb.shape[1:]
-    shape = grid_shape((height, width))
-    total = torch.zeros((len(classes), *shape), device=rgb.device)
-    for scale in scales:
-        image = resize_image(rgb[None], (max(1, round(height * scale)), max(1, round(width * scale))))
-        pair = torch.cat([image, image.flip(-1)]) if flip else image
-        maps = network.class_map(pair)[:, classes - 1].relu()
-        if flip:
-            maps = maps[:1] + maps[1:].flip(-1)
-        total += resize_maps(maps, shape)[0]
-    return total
+    return summed_maps(lambda image: network.class_map(image)[:, classes - 1].relu(), rgb, scales=scales, flip=flip)

@@ -12,6 +12,7 @@ KIND_DEFAULTS: dict[str, dict] = {
     # as the official release; several images need much memory for their attention
     "vit": {"scales": [1.0], "normalise": "min_max", "batch_size": 1},
     "mctformer": {"scales": [1.0], "normalise": "min_max"},
+    "amn": {"normalise": "min_max"},
 }
 
 
@@ -21,7 +22,7 @@ class Settings(Section):
     scales: list[PositiveFloat] = Field(
         [0.5, 1.0, 1.5, 2.0],
         min_length=1,
-        description="of a CNN or an MCTformer: of the image's size; of a ViT: of its training size",
+        description="of cnn, amn and mctformer: of the image's size; of vit: of its training size",
     )
     flip: bool = Field(True, description="add the mirrored image at each scale")
     normalise: Literal["max", "min_max"] = Field(

@@ -7,14 +7,19 @@ from orandnet.classifier.settings import Settings
 from orandnet.training.optimizer import parameter_groups
 
 
-def _freeze(network: nn.Module, start: str) -> None:
-    """Stop the parameters whose names begin with `start` from learning, in place."""
-    chosen = [parameter for name, parameter in network.named_parameters() if name.startswith(start)]
-    if not chosen:
-        names = [name for name, _ in network.named_children()]
-        raise ValueError(f"classifier.frozen_layers: no layer's name begins with {start!r}; choose from {names}.")
-    for parameter in chosen:
-        parameter.requires_grad_(False)
+def freeze_layers(network: nn.Module, layers: list[str]) -> None:
+    """Stop the parameters whose names begin with one of `layers` from learning, in place.
+
+    Raises:
+        ValueError: if a layer does not exist.
+    """
+    for start in layers:
+        chosen = [parameter for name, parameter in network.named_parameters() if name.startswith(start)]
+        if not chosen:
+            names = [name for name, _ in network.named_children()]
+            raise ValueError(f"classifier.frozen_layers: no layer's name begins with {start!r}; choose from {names}.")
+        for parameter in chosen:
+            parameter.requires_grad_(False)
 
 
 class CnnClassifier(nn.Module):
@@ -30,8 +35,7 @@ class CnnClassifier(nn.Module):
         self.freeze_batch_norm = settings.freeze_batch_norm
         self.backbone = create_backbone(settings.backbone, output_stride=settings.output_stride)
         self.head = nn.Conv2d(self.backbone.channels[-1], num_foreground, kernel_size=1, bias=False)
-        for layer in settings.frozen_layers:
-            _freeze(self.backbone.stages, layer)
+        freeze_layers(self.backbone.stages, settings.frozen_layers)
 
     def class_map(self, rgb: Tensor) -> Tensor:
         """Return (N, C, h, w) evidence per class and place, before pooling."""

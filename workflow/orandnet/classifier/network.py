@@ -5,13 +5,14 @@ from pathlib import Path
 
 from torch import nn
 
+from orandnet.classifier.amn import ActivationNetwork
 from orandnet.classifier.cnn import CnnClassifier
 from orandnet.classifier.mctformer import MctformerClassifier
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import VitClassifier
-from orandnet.files.checkpoint import load_weights
+from orandnet.files.checkpoint import load_backbone, load_weights
 
-NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier, "mctformer": MctformerClassifier}
+NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier, "mctformer": MctformerClassifier, "amn": ActivationNetwork}
 
 
 def create_classifier(settings: Settings, num_foreground: int) -> nn.Module:
@@ -24,6 +25,15 @@ def without_pretraining(settings: Settings) -> Settings:
     stem = settings.vit.stem and settings.vit.stem.without_pretraining()
     vit = settings.vit.model_copy(update={"stem": stem})
     return settings.model_copy(update={"backbone": settings.backbone.without_pretraining(), "vit": vit})
+
+
+def start_classifier(settings: Settings, num_foreground: int, *, initial_weights: Path | None) -> nn.Module:
+    """Return a network whose backbone is that of another classifier's weights file, or as `settings` say."""
+    if initial_weights is None:
+        return create_classifier(settings, num_foreground)
+    network = create_classifier(without_pretraining(settings), num_foreground)
+    load_backbone(network, initial_weights)
+    return network
 
 
 def load_classifier(path: Path) -> tuple[nn.Module, Settings]:

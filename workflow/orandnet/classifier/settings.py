@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from orandnet.grid import GRID_STRIDE
 from orandnet.settings import Backbone, Section
-from orandnet.training.settings import Training
+from orandnet.training.settings import RandomScale, Training
 
 
 class ClassifierTraining(Training):
@@ -20,7 +21,7 @@ class ClassifierTraining(Training):
         description="of sgd; the release's weight decay lands in the place of the momentum, so 5e-4 is what it trained "
         "with",
     )
-    weight_decay: float = Field(5e-4, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
 
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
@@ -54,6 +55,18 @@ KIND_DEFAULTS: dict[str, dict] = {
         },
         "crop_size": 224,
         "color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.0},
+    },
+    # as AMN's official release
+    "amn": {
+        "training": {
+            "epochs": 5,
+            "batch_size": 16,
+            "optimizer": "adam",
+            "learning_rate": 5e-6,
+            "head_learning_rate_factor": 20.0,
+            "weight_decay": 1e-4,
+            "schedule": "constant",
+        },
     },
 }
 
@@ -94,30 +107,55 @@ class Mctformer(Section):
     )
 
 
+class Amn(Section):
+    """What only an activation manipulation network has; by default as in its paper and official release."""
+
+    dilations: tuple[PositiveInt, ...] = Field(
+        (6, 12, 18, 24), min_length=1, description="of the head's parallel 3x3 convolutions, in cells of the features"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of the conditioned features dropped in training")
+    label_smoothing: float = Field(
+        0.4, ge=0, le=0.5, description="probability of the target that the other classes share"
+    )
+    random_scale: RandomScale = Field((0.5, 1.5), description="range of the random factor of the image side")
+    start_from_seed: bool = Field(
+        False,
+        description="start from the trained backbone of seed_source, a CNN, instead of `backbone`'s weights; "
+        "needs the same model there",
+    )
+
+
 class Settings(Section):
     """The classifier of a source."""
 
-    kind: Literal["cnn", "vit", "mctformer"] = Field(
+    kind: Literal["cnn", "vit", "mctformer", "amn"] = Field(
         "cnn", description="which family the backbone is of; set by the source"
     )
     backbone: ClassifierBackbone = Field(ClassifierBackbone(), description="the network")
-    output_stride: Literal[8, 16, 32] = Field(16, description="of a CNN: pixels per cell of the CAM")
+    output_stride: Literal[8, 16, 32] = Field(16, description="of cnn and amn: pixels per cell of the CAM")
     frozen_layers: list[str] = Field(
         [],
-        description="of a CNN: layers that do not learn, by the start of their names, e.g. [conv1, bn1, layer1]",
+        description="of cnn and amn: layers that do not learn, by the start of their names, e.g. [conv1, bn1, layer1]",
     )
     freeze_batch_norm: bool = Field(True, description="keep the pretrained statistics; false for training from scratch")
-    vit: Vit = Field(Vit(), description="of a ViT or an MCTformer")
-    mctformer: Mctformer = Field(Mctformer(), description="of an MCTformer")
+    vit: Vit = Field(Vit(), description="of kinds vit and mctformer")
+    mctformer: Mctformer = Field(Mctformer(), description="of kind mctformer")
+    amn: Amn = Field(Amn(), description="of kind amn")
     training: ClassifierTraining = Field(ClassifierTraining(), description="length, optimiser and schedule")
     resize_long: tuple[PositiveInt, PositiveInt] = Field(
-        (256, 512), description="pixels of the long side, drawn between the two"
+        (256, 512), description="of cnn and vit: pixels of the long side, drawn between the two"
     )
     crop_size: int = Field(512, ge=16, description="pixels of the square window")
-    color_jitter: ColorJitter = Field(ColorJitter(), description="change of colours in training")
+    color_jitter: ColorJitter = Field(ColorJitter(), description="of cnn and vit: change of colours in training")
 
     @model_validator(mode="after")
     def _resize_long_is_a_range(self) -> Self:
         if self.resize_long[0] > self.resize_long[1]:
             raise ValueError(f"resize_long {list(self.resize_long)} is no range; write the smaller number first")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_of_labels_have_whole_cells(self) -> Self:
+        if self.kind == "amn" and self.crop_size % GRID_STRIDE:
+            raise ValueError(f"crop_size {self.crop_size} is not a multiple of {GRID_STRIDE}, as kind amn needs it")
         return self

@@ -1,4 +1,4 @@
-"""Stage `classifier`: image-level labels in, a multi-label classifier out."""
+"""Stage `classifier`: image-level labels in, a classifier out; AMN also takes the labels of another CAM's pixels."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orandnet.backbone import Normalise, pad_color
-from orandnet.classifier.network import create_classifier
+from orandnet.classifier.amn_training import conditioned_task
+from orandnet.classifier.network import start_classifier
 from orandnet.classifier.samples import ClassifierSamples
 from orandnet.classifier.settings import Settings
-from orandnet.dataset.index import read_index
+from orandnet.dataset.index import Record, read_index
 from orandnet.device import select_device
 from orandnet.files.checkpoint import encode, save_weights
-from orandnet.training.loop import fit, write_history
+from orandnet.training.loop import Loss, Sample, fit, write_history
 from orandnet.training.state import remove_state
 
 
@@ -30,9 +31,33 @@ def classification_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dic
     return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
 
+def training_task(
+    records: list[Record],
+    labels: list[Path],
+    settings: Settings,
+    num_foreground: int,
+    pad_rgb: tuple[int, int, int],
+) -> tuple[Sample, Loss]:
+    """Return what the training loop draws and minimises for a kind of classifier.
+
+    Raises:
+        ValueError: if lists of inter-pixel `labels` are missing, or given to a kind that does not read them.
+    """
+    if (settings.kind == "amn") != bool(labels):
+        raise ValueError(
+            f"labels: {len(labels)} lists are given to a classifier of kind {settings.kind}; "
+            "give kind amn those that `irn labels` wrote, and other kinds none."
+        )
+    if labels:
+        return conditioned_task(records, labels, settings, num_foreground, pad_rgb)
+    return ClassifierSamples(records, settings, num_foreground, pad_rgb), classification_loss
+
+
 def run(
     *,
     index: Path,
+    labels: list[Path] | None = None,
+    initial_weights: Path | None = None,
     output: Path,
     history_output: Path,
     settings: Settings,
@@ -42,19 +67,20 @@ def run(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Train a classifier on the images of train_aug and write its weights and history."""
+    """Train a classifier on train_aug; kind amn also reads `labels`, the lists of another CAM's inter-pixel labels."""
     dataset = read_index(index)
     num_foreground = dataset.num_classes - 1
     where = select_device(device)
     torch.manual_seed(random_seed)
-    network = create_classifier(settings, num_foreground).to(where)
+    network = start_classifier(settings, num_foreground, initial_weights=initial_weights).to(where)
     normalise = next(module for module in network.modules() if isinstance(module, Normalise))
     records = dataset.subset("train_aug")
+    sample, loss = training_task(records, labels or [], settings, num_foreground, pad_color(normalise))
     history = fit(
         network,
-        sample=ClassifierSamples(records, settings, num_foreground, pad_color(normalise)),
+        sample=sample,
         num_samples=len(records),
-        loss=classification_loss,
+        loss=loss,
         settings=settings.training,
         groups=network.groups(settings.training.head_learning_rate_factor),
         state=state,

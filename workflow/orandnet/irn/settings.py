@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from orandnet.crf import CrfSettings
 from orandnet.settings import Backbone, Section
-from orandnet.training.settings import Training
+from orandnet.training.settings import RandomScale, Training
 
 
 class LabelSettings(Section):
@@ -72,16 +72,8 @@ class BoundarySettings(Section):
         10, ge=2, description="pairs of cells below this distance are compared in training, in grid cells"
     )
     crop_size: int = Field(512, ge=8, multiple_of=4, description="side of the training window in pixels")
-    random_scale: tuple[float, float] = Field((0.5, 1.5), description="range of the random factor of the image side")
+    random_scale: RandomScale = Field((0.5, 1.5), description="range of the random factor of the image side")
     training: BoundaryTraining = Field(BoundaryTraining(), description="length and speed of the training")
-
-    @model_validator(mode="after")
-    def check_random_scale(self) -> Self:
-        """Refuse an empty or non-positive range."""
-        low, high = self.random_scale
-        if not 0 < low <= high:
-            raise ValueError(f"random_scale {self.random_scale} is no range; write [low, high] with 0 < low <= high.")
-        return self
 
 
 class WalkSettings(Section):

@@ -65,17 +65,18 @@ def train(
     from orandnet.files.checkpoint import save_weights
     from orandnet.irn.boundary import describe, start_network
     from orandnet.irn.loss import training_loss
-    from orandnet.irn.sample import LabelledWindows
     from orandnet.training.loop import fit, write_history
     from orandnet.training.state import remove_state
+    from orandnet.training.windows import LabelledWindows
 
     records, place = read_index(index).subset("train_aug"), select_device(device)
     torch.manual_seed(random_seed)  # initial values of the edge branch
     network = start_network(settings, initial_weights=initial_weights).to(place)
     factor = settings.training.head_learning_rate_factor
+    windows = LabelledWindows(records, MaskList(labels), settings.random_scale, settings.crop_size, network.pad_rgb)
     history = fit(
         network,
-        sample=LabelledWindows(records, MaskList(labels), settings, network.pad_rgb),
+        sample=windows,
         num_samples=len(records),
         loss=lambda network, batch: training_loss(network, batch, radius=settings.radius),
         settings=settings.training,

@@ -17,7 +17,7 @@ class OrandnetTraining(Training):
     learning_rate: float = Field(1e-3, gt=0, description="at the start")
     head_learning_rate_factor: float = Field(1.0, gt=0, description="not used: the whole network learns alike")
     momentum: float = Field(0.0, ge=0, lt=1, description="of sgd")
-    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
 
 
 class Settings(Section):

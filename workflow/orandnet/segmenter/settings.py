@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from orandnet.settings import Backbone, Section
-from orandnet.training.settings import Training
+from orandnet.training.settings import RandomScale, Training
 
 Schedule = Literal["baseline", "scale"]
 
@@ -30,7 +30,7 @@ class SegmenterTraining(Training):
         description="of sgd; the recipe's weight decay of 1e-5 lands in the place of the "
         "momentum, so 1e-5 is what it trained with",
     )
-    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd) or decoupled (adamw) decay; see momentum")
+    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay; see momentum")
 
 
 class ScaleSchedule(Section):
@@ -70,7 +70,7 @@ class TrainSettings(Section):
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the hidden channels dropped in training")
     training: SegmenterTraining = Field(SegmenterTraining(), description="length and speed of the training")
     crop_size: int = Field(321, ge=1, description="side of the training window in pixels")
-    random_scale: tuple[float, float] = Field(
+    random_scale: RandomScale = Field(
         (0.7, 1.3), description="range of the random factor of the image side, on top of the schedule's"
     )
     scale_schedule: ScaleSchedule = Field(ScaleSchedule(), description="used by the schedule `scale`")
@@ -80,14 +80,6 @@ class TrainSettings(Section):
     balanced: bool = Field(
         False, description="average background and foreground pixels apart, and take the mean of the two"
     )
-
-    @model_validator(mode="after")
-    def check_random_scale(self) -> Self:
-        """Refuse an empty or non-positive range."""
-        low, high = self.random_scale
-        if not 0 < low <= high:
-            raise ValueError(f"random_scale {self.random_scale} is no range; write [low, high] with 0 < low <= high.")
-        return self
 
 
 class Settings(TrainSettings):

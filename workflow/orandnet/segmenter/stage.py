@@ -13,10 +13,10 @@ from orandnet.device import select_device
 from orandnet.files.checkpoint import load_backbone, save_weights
 from orandnet.files.mask import MaskList
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
-from orandnet.segmenter.loss import segmentation_loss
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.settings import TrainSettings, schedule_factors
 from orandnet.training.loop import fit, write_history
+from orandnet.training.pixel_loss import pixel_cross_entropy
 from orandnet.training.state import remove_state
 
 
@@ -99,7 +99,9 @@ def start_network(settings: TrainSettings, *, num_classes: int, initial_weights:
 def training_loss(network: nn.Module, batch: tuple[Tensor, Tensor], settings: TrainSettings) -> dict[str, Tensor]:
     """Return the loss of a batch of (N, 3, S, S) uint8 RGB and (N, S, S) uint8 mask ids."""
     rgb, target = batch
-    loss = segmentation_loss(network(rgb), target, label_smoothing=settings.label_smoothing, balanced=settings.balanced)
+    loss = pixel_cross_entropy(
+        network(rgb), target, label_smoothing=settings.label_smoothing, balanced=settings.balanced
+    )
     return {"loss": loss}
 
 

@@ -18,7 +18,7 @@ def parameter_groups(backbone: list[nn.Parameter], head: list[nn.Parameter], *, 
 
 
 def build_optimizer(groups: list[dict], settings: Training) -> torch.optim.Optimizer:
-    """Return sgd or adamw over groups that hold `params`, `lr_factor` and perhaps `weight_decay`."""
+    """Return sgd, adam or adamw over groups that hold `params`, `lr_factor` and perhaps `weight_decay`."""
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             groups,
@@ -26,7 +26,8 @@ def build_optimizer(groups: list[dict], settings: Training) -> torch.optim.Optim
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-    return torch.optim.AdamW(
+    algorithm = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+    return algorithm(
         groups,
         lr=settings.learning_rate,
         betas=(settings.beta1, 0.999),

@@ -1,10 +1,21 @@
 """Settings that every training has."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from orandnet.settings import Section
+
+
+def _check_range(random_scale: tuple[float, float]) -> tuple[float, float]:
+    low, high = random_scale
+    if not 0 < low <= high:
+        raise ValueError(f"{random_scale} is no range; write [low, high] with 0 < low <= high")
+    return random_scale
+
+
+# range of the random factor of the image side: (low, high), 0 < low <= high
+RandomScale = Annotated[tuple[float, float], AfterValidator(_check_range)]
 
 
 class Training(Section):
@@ -13,12 +24,12 @@ class Training(Section):
     epochs: int = Field(10, ge=1, description="passes over the training images")
     max_iterations: int | None = Field(None, ge=1, description="stop after this many steps, whatever the epochs")
     batch_size: int = Field(16, ge=1, description="images per step")
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd or adamw")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="sgd, adam or adamw")
     learning_rate: float = Field(0.01, gt=0, description="of the backbone, at the start")
     head_learning_rate_factor: float = Field(10.0, gt=0, description="new layers learn this many times faster")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    beta1: float = Field(0.9, ge=0, lt=1, description="of adamw: decay of the mean of gradients")
-    weight_decay: float = Field(1e-4, ge=0, description="L2 (sgd) or decoupled (adamw) decay")
+    beta1: float = Field(0.9, ge=0, lt=1, description="of adam and adamw: decay of the mean of gradients")
+    weight_decay: float = Field(1e-4, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
     schedule: Literal["poly", "cosine", "constant"] = Field("poly", description="of the learning rate, per step")
     power: float = Field(0.9, gt=0, description="of the poly schedule")
     warmup_iterations: int = Field(0, ge=0, description="steps over which the rate rises linearly from 0")

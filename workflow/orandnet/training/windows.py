@@ -1,4 +1,4 @@
-"""Training windows of the boundary network: augmented images with the labels of their grid cells."""
+"""Training windows of an image and the labels of its grid cells, as IRN and what follows it learn from."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,7 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
 from orandnet.grid import GRID_STRIDE, scaled_size
-from orandnet.irn.settings import BoundarySettings
-from orandnet.training.augment import (
-    random_crop,
-    random_flip,
-    resize,
-    resize_mask,
-    to_tensor,
-)
+from orandnet.training.augment import random_crop, random_flip, resize, resize_mask, to_tensor
 
 
 @dataclass(frozen=True)
@@ -27,22 +20,24 @@ class LabelledWindows:
     Attributes:
         records: the training images.
         labels: their inter-pixel labels.
-        settings: scales and window.
+        random_scale: range of the factor of the image side.
+        crop_size: side S of the window in pixels, a multiple of 4.
         pad_rgb: colour around an image that is smaller than the window.
     """
 
     records: list[Record]
     labels: MaskList
-    settings: BoundarySettings
+    random_scale: tuple[float, float]
+    crop_size: int
     pad_rgb: tuple[int, int, int]
 
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, Tensor]:
         """Return (3, S, S) uint8 RGB and (S / 4, S / 4) uint8 mask ids of record `position`, 255 = ignore."""
         record = self.records[position]
         rgb, labels = read_rgb(record.image), self.labels.read(record.image_id)
-        size = scaled_size(rgb.shape[:2], generator.uniform(*self.settings.random_scale))
+        size = scaled_size(rgb.shape[:2], generator.uniform(*self.random_scale))
         rgb, labels = random_flip(resize(rgb, size), resize_mask(labels, size), generator)
-        rgb, labels = random_crop(rgb, labels, self.settings.crop_size, generator, pad_rgb=self.pad_rgb)
+        rgb, labels = random_crop(rgb, labels, self.crop_size, generator, pad_rgb=self.pad_rgb)
         return to_tensor(rgb), torch.from_numpy(cell_labels(labels))
 
 

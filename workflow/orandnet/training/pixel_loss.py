@@ -1,4 +1,4 @@
-"""Cross entropy of the segmenter, with the label smoothing and balancing of the field."""
+"""Cross entropy over pixels, with the label smoothing and balancing of the field."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from orandnet.files.mask import IGNORE_INDEX
 
 
-def segmentation_loss(
+def pixel_cross_entropy(
     logits: Tensor, target: Tensor, *, label_smoothing: float = 0.0, balanced: bool = False
 ) -> Tensor:
     """Return the mean cross entropy of the pixels that are not ignored; 0, with zero gradient, if all are.
