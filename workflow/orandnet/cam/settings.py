@@ -12,6 +12,8 @@ KIND_DEFAULTS: dict[str, dict] = {
     # as the official release; several images need much memory for their attention
     "vit": {"scales": [1.0], "normalise": "min_max", "batch_size": 1},
 }
+Format = Literal["irn", "amn", "class_maps", "arrays", "soft_png", "hard_png"]
+ExtraClasses = Literal["error", "drop"]
 
 
 class Settings(Section):
@@ -33,3 +35,23 @@ class Settings(Section):
     )
     start_block: int = Field(0, ge=0, description="of a ViT: first block whose attention counts in the rollout")
     batch_size: int = Field(8, ge=1, description="of a ViT: images at a time; all have the training size")
+
+
+class ImportedScores(Section):
+    """What is done with the scores of imported CAM files; takes nothing from the section `cam`."""
+
+    normalise: Literal["none", "max", "min_max"] = Field(
+        "none", description="none: the files hold scores in [0, 1]; else as in the section cam"
+    )
+    power: float = Field(1.0, gt=0, description="exponent of the normalised scores")
+
+
+class ImportSettings(ImportedScores):
+    """What the import of another method's CAM files depends on."""
+
+    path: str = Field(description="folder of the files")
+    format: Format = Field(description="how a file holds its maps")
+    suffix: str = Field("", description="what follows the image id in a file's name")
+    extra_classes: ExtraClasses = Field("error", description="what becomes of classes that are no label of the image")
+    file_ids: list[int] = Field(description="ids of the classes in the data set's mask files, by ascending mask id")
+    other_ids: Literal["error", "ignore"] = Field("error", description="what becomes of classes that are not listed")
