@@ -24,7 +24,7 @@ from orandnet.settings import Section
 STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
     "classifier": "train a classifier on image-level labels",
-    "cam": "make class activation maps",
+    "cam": "make class activation maps, or import those of another method",
     "fusion": "fuse the members' CAMs by OR, AND and MEAN",
     "orandnet": "train ORANDNet, and refine CAMs with it",
     "irn": "make inter-pixel labels, train the boundary network, spread CAMs by a random walk",
@@ -63,13 +63,13 @@ def _print_stages() -> None:
 def _run(stage: str, arguments: list[str]) -> None:
     commands = import_module(f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.reference").COMMANDS
     name = ""
-    if "" not in commands:
+    if arguments and arguments[0] in commands:
+        name, *arguments = arguments
+    elif "" not in commands:
         if arguments[:1] in (["-h"], ["--help"]):
             print(f"usage: orandnet {stage} <command> [options]\n\ncommands: {', '.join(commands)}")
             return
-        if not arguments or arguments[0] not in commands:
-            raise ValueError(f"give one of its commands: {', '.join(commands)}.")
-        name, *arguments = arguments
+        raise ValueError(f"give one of its commands: {', '.join(commands)}.")
     function = commands[name]
     parameters = _parameters(function)
     parser = make_parser(f"orandnet {stage} {name}".strip(), function, parameters)

@@ -1,10 +1,11 @@
 """The config: every section's settings in one model, the single source of validation, defaults and reference."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
+from orandnet.cam.settings import ImportedScores, ImportSettings
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
@@ -20,45 +21,9 @@ from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
 from orandnet.settings import Section
+from orandnet.sources import Ensemble, Name, Overrides, Source, split_member
 
 GROUND_TRUTH = "ground_truth"
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
-Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]*)?$")]
-Overrides = dict[str, Any]
-
-
-class Source(Section):
-    """A classifier whose CAMs are used: what it changes in the sections `classifier` and `cam`."""
-
-    kind: Literal["cnn", "vit", "mctformer", "amn"] = Field(description="family of the network")
-    seed_source: str | None = Field(
-        None, description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on"
-    )
-    classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
-    cam: Overrides = Field({}, description="keys of the section `cam` that differ for this source")
-    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")
-
-
-class Ensemble(Section):
-    """Sources whose CAMs are fused, and which map is the ensemble's."""
-
-    members: list[Member] = Field(
-        min_length=2,
-        description="two or more sources; <source>@<k> is the source trained with the run's seed plus k, so that "
-        "[vit, vit@1] fuses two trainings of one source",
-    )
-    output: Literal["orandnet", "or", "and", "mean"] = Field(
-        "orandnet", description="the ensemble's CAM: refined by ORANDNet, or a fusion alone; mean is the naive ensemble"
-    )
-    fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
-    orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")
-    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this ensemble's CAM is refined")
-
-
-def split_member(member: str, seed: int) -> tuple[str, int]:
-    """Return the source and the random seed of an ensemble's member (`vit` or `vit@1`) in a run's `seed`."""
-    source, _, offset = member.partition("@")
-    return source, seed + int(offset or 0)
 
 
 class IrnSection(IrnSettings):
@@ -81,7 +46,7 @@ class Config(Section):
     shards: int = Field(1, ge=1, description="jobs that a heavy inference stage is split into")
     threads: int = Field(1, ge=1, description="CPU threads of a training or inference job; all but one load data")
     dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
-    sources: dict[Name, Source] = Field(description="classifiers, by name", min_length=1)
+    sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)
     ensembles: dict[Name, Ensemble] = Field({}, description="fusions of sources, by name")
     classifier: ClassifierSettings = Field(ClassifierSettings(), description="training of every source")
     cam: CamSettings = Field(CamSettings(), description="class activation maps of every source")
@@ -95,14 +60,28 @@ class Config(Section):
     report: ReportSettings = Field(ReportSettings(), description="tables and figures")
 
     def classifier_of(self, source: str) -> ClassifierSettings:
-        """Return the classifier settings of a source: the section with the source's changes."""
+        """Return the classifier settings of a source that is trained: the section with the source's changes."""
         kind = self.sources[source].kind
         changes = {**self.sources[source].classifier, "kind": kind}
         place = f"sources.{source}.classifier"
         return _merged(self.classifier, changes, place, KIND_CLASSIFIER[kind])
 
+    def import_of(self, source: str) -> ImportSettings:
+        """Return what the import of a source's CAM files depends on."""
+        given = self.sources[source]
+        scores = _merged(ImportedScores(), given.cam, f"sources.{source}.cam")
+        return ImportSettings(
+            **scores.model_dump(),
+            path=given.path,
+            format=given.format,
+            suffix=given.suffix,
+            extra_classes=given.extra_classes,
+            file_ids=self.dataset.file_ids,
+            other_ids=self.dataset.other_mask_ids,
+        )
+
     def cam_of(self, source: str) -> CamSettings:
-        """Return the CAM settings of a source."""
+        """Return the CAM settings of a source that is trained."""
         defaults = KIND_CAM[self.sources[source].kind]
         return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
 
@@ -118,6 +97,11 @@ class Config(Section):
         """Return the IRN settings of a source's or ensemble's CAM."""
         place, owner = ("sources", self.sources) if cam in self.sources else ("ensembles", self.ensembles)
         return _merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
+
+    @property
+    def imported(self) -> list[str]:
+        """Return the sources whose CAMs are read from files; they are the same for every seed."""
+        return [name for name, source in self.sources.items() if source.kind == "import"]
 
     @property
     def cam_methods(self) -> list[str]:
@@ -180,8 +164,11 @@ def _contradictions(config: Config):
         yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
     for name, ensemble in config.ensembles.items():
         for member in ensemble.members:
-            if split_member(member, 0)[0] not in config.sources:
+            source, seed = split_member(member, 0)
+            if source not in config.sources:
                 yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
+            elif seed and source in config.imported:
+                yield f"ensembles.{name}.members: {member!r} asks for another seed of imported files; write {source}."
         if len(set(ensemble.members)) < len(ensemble.members):
             yield (
                 f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "
@@ -192,8 +179,11 @@ def _contradictions(config: Config):
                 yield f"ensembles.{name}.fusion.offsets: {member!r} is no member; the members are {ensemble.members}."
         config.orandnet_of(name)
     for source in config.sources:
-        config.classifier_of(source)
-        config.cam_of(source)
+        if source in config.imported:
+            config.import_of(source)
+        else:
+            config.classifier_of(source)
+            config.cam_of(source)
     for cam in config.irn.cams:
         if cam not in config.sources and cam not in config.ensembles:
             yield f"irn.cams: {cam!r} is neither a source nor an ensemble; name one of them."

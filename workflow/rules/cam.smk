@@ -20,3 +20,30 @@ rule cam:
     shell:
         "orandnet cam --index {input.index} --weights {input.weights} --output {output}"
         " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+
+
+rule cam_import:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+    output:
+        "results/{run}/cam/{source}/imported/{shard}.npz",
+    log:
+        "results/{run}/logs/cam/{source}/imported/{shard}.log",
+    wildcard_constraints:
+        source="|".join(IMPORTED) or NO_NAME,
+    priority: 100  # before any training, which a fault in the files would cost
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        # stands for the files, which are too many to be inputs
+        files=lambda wildcards: IMPORT_FINGERPRINTS[wildcards.source],
+        settings=settings(lambda wildcards: CONFIG.import_of(wildcards.source)),
+        code=code("cam"),
+    shell:
+        "orandnet cam import --index {input.index} --output {output}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"

@@ -9,7 +9,7 @@ rule classifier:
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(name for name in SOURCES if name not in SEEDED_SOURCES),
+        source="|".join(name for name in TRAINED if name not in SEEDED) or NO_NAME,
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads
@@ -39,7 +39,7 @@ rule classifier_amn:
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(SEEDED_SOURCES) or NO_NAME,
+        source="|".join(SEEDED) or NO_NAME,
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

@@ -2,14 +2,45 @@
 
 import re
 
+from orandnet.cam.import_folder import ImportFolder
 from orandnet.config import GROUND_TRUTH, split_member
+from orandnet.dataset.voc import training_ids
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import training_settings
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
-SEEDED_SOURCES = [name for name, source in CONFIG.sources.items() if source.kind == "amn"]
 NO_NAME = "(?!)"  # as a wildcard's constraint: matches nothing
+IMPORTED = CONFIG.imported
+SEEDED = [name for name, source in CONFIG.sources.items() if source.kind == "amn"]
+TRAINED = [name for name in SOURCES if name not in IMPORTED]
+
+
+def import_fingerprint(source, image_ids):
+    """Return a fingerprint of a source's CAM files, after a check that each training image has one."""
+    try:
+        folder = ImportFolder(CONFIG.import_of(source))
+        folder.require(image_ids)
+    except ValueError as error:
+        raise WorkflowError(f"sources.{source}: {error}") from None
+    return folder.fingerprint()
+
+
+def import_fingerprints():
+    """Return the fingerprint of each imported source's files; refuses lists and folders with something missing."""
+    try:
+        image_ids = training_ids(CONFIG.dataset) if IMPORTED else []
+    except ValueError as error:
+        raise WorkflowError(f"dataset: {error}") from None
+    return {source: import_fingerprint(source, image_ids) for source in IMPORTED}
+
+
+IMPORT_FINGERPRINTS = import_fingerprints()
+
+
+def seeds_of(method):
+    """Return the seeds a method's CAMs are evaluated for: an imported CAM is the same for all."""
+    return CONFIG.seeds[:1] if method in IMPORTED else CONFIG.seeds
 
 
 def cam_folder(method, seed):
@@ -17,6 +48,8 @@ def cam_folder(method, seed):
     if method.endswith(IRN_SUFFIX):
         return f"irn/{method.removesuffix(IRN_SUFFIX)}/seed{seed}/walk"
     name, _, operator = method.partition("-")
+    if name in IMPORTED:
+        return f"cam/{name}/imported"
     if name in CONFIG.sources:
         return f"cam/{name}/seed{seed}"
     operator = operator or CONFIG.ensembles[name].output
@@ -168,8 +201,8 @@ wildcard_constraints:
     run=re.escape(CONFIG.run),
     seed=r"\d+",
     shard=r"\d+-of-\d+",
-    source="|".join(SOURCES),
-    ensemble="|".join(ENSEMBLES) or "none",
+    source="|".join(TRAINED) or NO_NAME,
+    ensemble="|".join(ENSEMBLES) or NO_NAME,
     cam="|".join([*SOURCES, *ENSEMBLES]),
     method=r"[A-Za-z0-9_+-]+",
     schedule="baseline|scale",

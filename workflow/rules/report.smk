@@ -1,10 +1,10 @@
 rule tables:
     input:
-        summaries=expand(
-            "results/{{run}}/evaluation/cam/{method}/seed{seed}/summary.csv",
-            method=CONFIG.cam_methods,
-            seed=CONFIG.seeds,
-        ),
+        summaries=[
+            f"results/{{run}}/evaluation/cam/{method}/seed{seed}/summary.csv"
+            for method in CONFIG.cam_methods
+            for seed in seeds_of(method)
+        ],
         predictions=[
             f"results/{{run}}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv"
             for method, schedule in trainings()
@@ -55,7 +55,7 @@ rule figures:
         curves=lambda wildcards: [
             f"results/{wildcards.run}/evaluation/cam/{method}/seed{seed}/curve.csv"
             for method in curve_methods(wildcards.ensemble)
-            for seed in CONFIG.seeds
+            for seed in seeds_of(method)
         ],
         cams=lambda wildcards: [
             f"results/{wildcards.run}/{cam_folder(method, CONFIG.seeds[0])}/{shard}.npz"

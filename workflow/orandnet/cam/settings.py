@@ -14,6 +14,8 @@ KIND_DEFAULTS: dict[str, dict] = {
     "mctformer": {"scales": [1.0], "normalise": "min_max"},
     "amn": {"normalise": "min_max"},
 }
+Format = Literal["irn", "amn", "class_maps", "arrays", "soft_png", "hard_png"]
+ExtraClasses = Literal["error", "drop"]
 
 
 class Settings(Section):
@@ -42,3 +44,23 @@ class Settings(Section):
         True, description="of an MCTformer: spread the maps by the attention between patches, averaged over all blocks"
     )
     batch_size: int = Field(8, ge=1, description="of a ViT: images at a time; all have the training size")
+
+
+class ImportedScores(Section):
+    """What is done with the scores of imported CAM files; takes nothing from the section `cam`."""
+
+    normalise: Literal["none", "max", "min_max"] = Field(
+        "none", description="none: the files hold scores in [0, 1]; else as in the section cam"
+    )
+    power: float = Field(1.0, gt=0, description="exponent of the normalised scores")
+
+
+class ImportSettings(ImportedScores):
+    """What the import of another method's CAM files depends on."""
+
+    path: str = Field(description="folder of the files")
+    format: Format = Field(description="how a file holds its maps")
+    suffix: str = Field("", description="what follows the image id in a file's name")
+    extra_classes: ExtraClasses = Field("error", description="what becomes of classes that are no label of the image")
+    file_ids: list[int] = Field(description="ids of the classes in the data set's mask files, by ascending mask id")
+    other_ids: Literal["error", "ignore"] = Field("error", description="what becomes of classes that are not listed")

@@ -1,12 +1,10 @@
-"""Stage `cam`: a trained classifier in, class activation maps of the training images out."""
+"""Stage `cam`: a trained classifier or the CAM files of another method in, CAMs of the training images out."""
 
 from pathlib import Path
 
-from orandnet.cam.maps import CAMS
-from orandnet.cam.settings import Settings
-from orandnet.classifier.network import load_classifier
+from orandnet.cam.imported import imported_cams
+from orandnet.cam.settings import ImportSettings, Settings
 from orandnet.dataset.index import read_index
-from orandnet.device import select_device
 from orandnet.files.store import shard_slice, write_shard
 from orandnet.progress import track
 
@@ -21,6 +19,11 @@ def run(
     device: str = "auto",
 ) -> None:
     """Write the CAMs of this shard's images, each for the image's own labels only."""
+    # here, since the import needs no torch
+    from orandnet.cam.maps import CAMS
+    from orandnet.classifier.network import load_classifier
+    from orandnet.device import select_device
+
     where = select_device(device)
     network, trained = load_classifier(weights)
     records = shard_slice(read_index(index).subset("train_aug"), shard)
@@ -28,4 +31,16 @@ def run(
     write_shard(output, track(cams, "cam", len(records)))
 
 
-COMMANDS = {"": run}
+def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: str = "1-of-1") -> None:
+    """Write the CAMs of this shard's images as another method left them in files.
+
+    Raises:
+        ValueError: names the first files that are missing or do not fit the index, and says how many there are.
+    """
+    images = read_index(index)
+    records = shard_slice(images.subset("train_aug"), shard)
+    cams = imported_cams(records, images.class_names, settings)
+    write_shard(output, track(cams, "import", len(records)))
+
+
+COMMANDS = {"": run, "import": import_cams}

@@ -30,10 +30,8 @@ class Found(NamedTuple):
 def class_list(settings: Settings) -> Classes:
     """Return the classes of the settings; a mapping is ordered by its ids, as canonical JSON sorts keys."""
     classes = settings.classes
-    if not isinstance(classes, dict):
-        return Classes(tuple(classes), tuple(range(1, len(classes) + 1)))
-    names = sorted(classes, key=classes.__getitem__)
-    return Classes(tuple(names), tuple(classes[name] for name in names))
+    names = sorted(classes, key=classes.__getitem__) if isinstance(classes, dict) else classes
+    return Classes(tuple(names), tuple(settings.file_ids))
 
 
 def read_labels(settings: Settings, splits: dict[str, str]) -> dict[str, tuple[str, ...]]:

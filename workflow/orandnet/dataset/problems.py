@@ -6,14 +6,14 @@ from pathlib import Path
 SHOWN = 5
 
 
-def refuse(problems: Sequence[str]) -> None:
+def refuse(problems: Sequence[str], *, about: str = "dataset", shown: int = SHOWN) -> None:
     """Raise a ValueError with the first few problems, if there are any; each is one line."""
     if not problems:
         return
     if len(problems) == 1:
         raise ValueError(problems[0])
-    more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    raise ValueError("\n  ".join([f"dataset: {len(problems)} problems:", *problems[:SHOWN], *more]))
+    more = [f"... and {len(problems) - shown} more"] if len(problems) > shown else []
+    raise ValueError("\n  ".join([f"{about}: {len(problems)} problems:", *problems[:shown], *more]))
 
 
 def require_file(path: Path, *, needed_for: str) -> None:

@@ -114,3 +114,12 @@ class Settings(Section):
         if self.kind == "scenes" and self.root is not None:
             raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc to use it.")
         return self
+
+    @property
+    def file_ids(self) -> list[int]:
+        """Return the ids that the classes have in mask files, in the order of our mask ids 1, 2, ..."""
+        if self.kind == "scenes":
+            return list(range(1, NUM_SCENE_CLASSES + 1))
+        if isinstance(self.classes, dict):
+            return sorted(self.classes.values())
+        return list(range(1, len(self.classes) + 1))

@@ -68,6 +68,17 @@ def source_files(settings: Settings) -> list[Path]:
     return [path for path in dict.fromkeys(candidates) if path.is_file()]
 
 
+def training_ids(settings: Settings) -> list[str]:
+    """Return the image ids of train and train_aug as the lists name them; [] for scenes, which have no lists yet.
+
+    Reads the lists only. ValueError if one is missing or damaged.
+    """
+    if settings.kind != "voc":
+        return []
+    paths = [_list_path(settings.root, settings.lists, split) for split in ("train", "train_aug")]
+    return list(dict.fromkeys(image_id for path in paths if path for image_id in read_list(path)[: settings.limit]))
+
+
 def read_list(path: Path) -> list[str]:
     """Return the image ids of a list: a bare id per line, or the paths of an image and its mask."""
     ids, problems = [], []

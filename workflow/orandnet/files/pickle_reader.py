@@ -1,24 +1,42 @@
 """Reader for the pickled .npy files of other projects that runs nothing the file asks for.
 
-`numpy.load(..., allow_pickle=True)` executes whatever a pickle names. Here the pickle may build plain Python
-values and numpy arrays and numbers; any other name in it is an error.
+`numpy.load(..., allow_pickle=True)` executes whatever a pickle names. Here the pickle may build plain Python values,
+numpy arrays and numbers, and torch tensors, which become numpy arrays without torch; any other name in it is an error.
+
+What a pickle does name is rebuilt by code of this file, not by numpy's and torch's own functions: torch's opens another
+pickle without restriction, and numpy's takes the flags of a dtype from the file, with which bytes pass for pointers.
 """
 
+import io
 import pickle
+import re
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
-_ARRAY_NAMES = ("_reconstruct", "scalar")
+_PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+")
+_STORAGES = {
+    "DoubleStorage": "f8",
+    "FloatStorage": "f4",
+    "HalfStorage": "f2",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "b1",
+}
+_STORAGE_MAGIC = 0x1950A86A20F9469CFC6C  # first value of torch.save's form without zip
 
 
 def read_pickled_npy(path: Path) -> Any:
     """Return what a .npy file holds: an array of numbers, or the one Python object that was pickled into it.
 
-    Dicts, lists, tuples, text, numbers and numpy arrays and scalars are read (cls_labels.npy of IRN and PSA,
-    CAM files of other methods). Everything else is refused without being run, as a ValueError.
+    Dicts, lists, tuples, text, numbers, numpy arrays and scalars and torch tensors are read (cls_labels.npy of IRN
+    and PSA, CAM files of other methods). Everything else is refused without being run, as a ValueError.
     """
     with Path(path).open("rb") as file:
         try:
@@ -32,15 +50,17 @@ def read_pickled_npy(path: Path) -> Any:
         except Exception as error:  # a damaged pickle raises nearly anything
             raise ValueError(f"{path}: not a readable .npy file ({error}); copy or make it again.") from error
     # numpy pickles an array of objects; a saved dict is the only element of one without axes
-    return content.item() if isinstance(content, np.ndarray) and shape == () else content
+    if not isinstance(content, np.ndarray):
+        return content
+    return content.item() if shape == () else content.view(np.ndarray)
 
 
 class _Refused(ValueError):
     """A name in the pickle that is not admitted."""
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Unpickler that admits only the names with which numpy rebuilds its arrays and scalars."""
+class _Unpickler(pickle.Unpickler):
+    """Unpickler that admits no names at all."""
 
     def __init__(self, file: BinaryIO, path: Path):
         # latin1 lets pickles of Python 2 through
@@ -48,14 +68,6 @@ class _PlainUnpickler(pickle.Unpickler):
         self._path = path
 
     def find_class(self, module: str, name: str) -> Any:
-        if module in _ARRAY_MODULES and name in _ARRAY_NAMES:
-            return getattr(np._core.multiarray, name)
-        if module == "numpy" and name == "ndarray":
-            return np.ndarray
-        if module == "numpy" and name == "dtype":
-            return np.dtype
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1_bytes
         raise _Refused(
             f"{self._path}: the pickle asks for {module}.{name}, which could run code; "
             "save plain numbers, text, lists, dicts and numpy arrays instead."
@@ -65,16 +77,117 @@ class _PlainUnpickler(pickle.Unpickler):
         raise _Refused(f"{self._path}: the pickle refers to something outside the file; save plain arrays.")
 
 
+class _PlainUnpickler(_Unpickler):
+    """Unpickler that admits only the names from which arrays and tensors are rebuilt."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        # a pickle may set attributes on what it gets here: text, a built-in type and bound methods do not let it
+        admitted = {
+            ("numpy", "ndarray"): "numpy.ndarray",  # only handed to _reconstruct
+            ("numpy", "dtype"): self._dtype,
+            **{(place, "_reconstruct"): self._array for place in _ARRAY_MODULES},
+            **{(place, "scalar"): self._scalar for place in _ARRAY_MODULES},
+            ("_codecs", "encode"): self._latin1_bytes,
+            ("torch._utils", "_rebuild_tensor_v2"): self._tensor,
+            ("torch.storage", "_load_from_bytes"): self._storage,
+            ("collections", "OrderedDict"): dict,  # a tensor's hooks
+        }
+        return admitted[module, name] if (module, name) in admitted else super().find_class(module, name)
+
+    def _dtype(self, name: str, *_: Any) -> "_Dtype":
+        return _Dtype(name)
+
+    def _array(self, *_: Any) -> np.ndarray:
+        return np.empty(0, np.uint8).view(_Array)  # its content follows as a state
+
+    def _scalar(self, dtype: "_Dtype", content: bytes | str) -> np.generic:
+        if dtype.plain.hasobject:
+            raise ValueError("a number that is an object")
+        return np.frombuffer(_as_bytes(content), dtype.plain, count=1)[0]
+
+    def _latin1_bytes(self, text: str, encoding: str) -> bytes:
+        if encoding != "latin1":  # bytes in protocol 2 are stored as text; no other codec than theirs may be asked for
+            raise ValueError(f"bytes in the encoding {encoding!r}")
+        return text.encode("latin1")
+
+    def _storage(self, content: bytes | str) -> np.ndarray:
+        """Return the numbers of a torch storage, which lie in the pickle as torch.save writes them without zip."""
+        file = io.BytesIO(_as_bytes(content))
+        magic, _, system, (dtype, length), _ = (_StorageUnpickler(file, self._path).load() for _ in range(5))
+        if magic != _STORAGE_MAGIC or not system["little_endian"]:
+            raise ValueError("a tensor in an unknown form")
+        if int.from_bytes(file.read(8), "little") != length:
+            raise ValueError("a tensor of another length than it says")
+        return np.frombuffer(file.getbuffer()[file.tell() :], np.dtype(dtype), count=length)
+
+    def _tensor(self, storage: np.ndarray, offset: int, shape: tuple, strides: tuple, *_: Any) -> np.ndarray:
+        """Return a tensor as an array of its own: the cells of the storage at `offset` and strides in numbers."""
+        if type(storage) is not np.ndarray or storage.ndim != 1 or len(shape) != len(strides):
+            raise ValueError("a tensor without a storage")
+        if min((offset, *shape, *strides)) < 0:
+            raise ValueError("a tensor with a negative size or stride")
+        last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+        if prod(shape) and last >= len(storage):
+            raise ValueError("a tensor larger than its storage")
+        steps = [stride * storage.itemsize for stride in strides]
+        return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False).copy()
+
+
+class _StorageUnpickler(_Unpickler):
+    """Unpickler of the parts of a torch storage, which refer to one run of numbers that follows them."""
+
+    def find_class(self, module: str, name: str) -> str:
+        return _STORAGES[name] if module == "torch" and name in _STORAGES else super().find_class(module, name)
+
+    def persistent_load(self, pid: Any) -> tuple[str, int]:
+        if not isinstance(pid, tuple) or len(pid) != 6 or pid[0] != "storage" or pid[5] is not None:
+            return super().persistent_load(pid)
+        _, dtype, _, _, length, _ = pid
+        return dtype, length
+
+
+class _Dtype:
+    """A dtype of numbers, text or objects; of its pickled state only the byte order counts."""
+
+    __slots__ = ("plain",)
+
+    def __init__(self, name: str):
+        if not _PLAIN_DTYPE.fullmatch(name):
+            raise ValueError(f"an array of dtype {name!r}")
+        self.plain = np.dtype(name)
+
+    def __setstate__(self, state: tuple) -> None:
+        if state[1] in ("<", ">"):
+            self.plain = self.plain.newbyteorder(state[1])
+
+
+class _Array(np.ndarray):
+    """An array whose pickled state is checked before numpy takes it over."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, fortran, content = state
+        if any(size < 0 for size in shape):
+            raise ValueError("an array with a negative size")
+        if dtype.plain.hasobject:
+            if type(content) is not list or len(content) != prod(shape):
+                raise ValueError("an array of other things than its dtype says")
+        else:
+            content = _as_bytes(content)
+        super().__setstate__((1, shape, dtype.plain, bool(fortran), content))
+
+
+def _as_bytes(content: bytes | str) -> bytes:
+    """Return the bytes, which a pickle of Python 2 holds as text."""
+    if not isinstance(content, bytes | str):
+        raise ValueError(f"a {type(content).__name__} in the place of bytes")
+    return content.encode("latin1") if isinstance(content, str) else content
+
+
 def _read_header(file: BinaryIO) -> tuple:
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in read:
         raise ValueError(f"npy version {version}")
     return read[version](file)
-
-
-def _latin1_bytes(text: str, encoding: str) -> bytes:
-    """Bytes in protocol 2 are stored as text; no other codec than theirs may be asked for."""
-    if encoding != "latin1":
-        raise ValueError(f"bytes in the encoding {encoding!r}")
-    return text.encode("latin1")

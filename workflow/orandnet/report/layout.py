@@ -8,6 +8,7 @@ PATTERNS = {
     "evaluation/cam": "evaluation/cam/<method>/seed<seed>/<file>",
     "evaluation/prediction": "evaluation/prediction/<method>/<schedule>/seed<seed>/<split>/<file>",
     "cam": "cam/<method>/seed<seed>/<file>",
+    "import": "cam/<method>/imported/<file>",
     "fusion": "fusion/<method>/seed<seed>/<operator>/<file>",
     "orandnet": "orandnet/<method>/seed<seed>/cam/<file>",
     "irn": "irn/<method>/seed<seed>/walk/<file>",
@@ -16,7 +17,7 @@ PATTERNS = {
 
 
 class Origin(NamedTuple):
-    """What a result file belongs to; empty text where the stage knows no such part."""
+    """What a result file belongs to; empty text where the stage knows no such part, seed 0 for imported files."""
 
     stage: str
     method: str
@@ -36,7 +37,7 @@ def origin_of(path: Path) -> Origin:
         found = expression.search(Path(path).as_posix())
         if found:
             parts = {name: text for name, text in found.groupdict().items() if name != "file"}
-            return Origin(stage, **{**parts, "seed": int(parts["seed"])})
+            return Origin(stage, **{**parts, "seed": int(parts.get("seed", 0))})
     raise ValueError(f"{path}: lies in no known result folder; expected one of {', '.join(PATTERNS.values())}.")
 
 

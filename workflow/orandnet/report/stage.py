@@ -148,7 +148,13 @@ def _label(origin: Origin) -> str:
     if origin.stage == "evaluation/cam":
         name, dash, operator = origin.method.rpartition("-")
         return f"{name} {operator.upper()}" if dash and operator in ("or", "and", "mean") else origin.method
-    second = {"orandnet": "ORANDNet", "irn": "random walk", "pseudo_mask": "pseudo mask", "cam": "CAM"}
+    second = {
+        "cam": "CAM",
+        "import": "imported CAM",
+        "orandnet": "ORANDNet",
+        "irn": "random walk",
+        "pseudo_mask": "pseudo mask",
+    }
     return f"{origin.method}\n{second[origin.stage]}"
 
 

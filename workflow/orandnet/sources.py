@@ -1,0 +1,83 @@
+"""Sources and ensembles: the sections of the config under names of the user's own."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from orandnet.cam.settings import ExtraClasses, Format
+from orandnet.settings import Section
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]*)?$")]
+Overrides = dict[str, Any]
+
+
+class Source(Section):
+    """Where CAMs come from: a classifier and what it changes in `classifier` and `cam`, or files of another method."""
+
+    kind: Literal["cnn", "vit", "mctformer", "amn", "import"] = Field(
+        description="family of the network, or import: read files"
+    )
+    seed_source: str | None = Field(
+        None, description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on"
+    )
+    classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
+    cam: Overrides = Field(
+        {},
+        description="keys of the section `cam` that differ for this source; of an import: `normalise` (none, the "
+        "default: the files hold scores in [0, 1]; max; min_max) and `power`",
+    )
+    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")
+    path: str | None = Field(
+        None, description="of an import: folder with a file for each training image, kept as long as the run is used"
+    )
+    format: Format | None = Field(
+        None,
+        description="of an import, what a file holds; class numbers are those of the data set's mask files, 0-based "
+        "ones are less by 1. irn: <id>.npy, pickled dict of keys (K,), 0-based, and high_res or cam (K, h, w), as IRN "
+        "and ORANDNet write; amn: the same with the background as first channel; class_maps: <id>.npy, pickled dict "
+        "of 0-based class to (h, w), as PSA, SEAM, EPS and MCTformer write; arrays: <id>.npz with classes (K,) and "
+        "scores (K, h, w), or <id>.npy (K, h, w) of the image's labels in ascending order, or of all classes; "
+        "soft_png: <id>/<class name or number>.png, grey of 8 or 16 bits; hard_png: <id>.png with class numbers, "
+        "score 1 at the class and 0.5 where the mask says 255",
+    )
+    suffix: str = Field("", description="of an import: what follows the image id in a file's name, such as _1")
+    extra_classes: ExtraClasses = Field(
+        "error", description="of an import: classes in a file that are no label of the image are refused or dropped"
+    )
+
+    @model_validator(mode="after")
+    def _keys_fit_the_kind(self) -> Self:
+        if self.kind == "import":
+            for key in ("path", "format"):
+                if getattr(self, key) is None:
+                    raise ValueError(f"{key}: is missing; kind: import needs a folder of CAM files and their format")
+            if self.classifier:
+                raise ValueError("classifier: is given with kind: import, which trains nothing; drop the key")
+            return self
+        for key in ("path", "format", "suffix", "extra_classes"):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: is given with kind: {self.kind}; write kind: import to read files")
+        return self
+
+
+class Ensemble(Section):
+    """Sources whose CAMs are fused, and which map is the ensemble's."""
+
+    members: list[Member] = Field(
+        min_length=2,
+        description="two or more sources; <source>@<k> is the source trained with the run's seed plus k, so that "
+        "[vit, vit@1] fuses two trainings of one source",
+    )
+    output: Literal["orandnet", "or", "and", "mean"] = Field(
+        "orandnet", description="the ensemble's CAM: refined by ORANDNet, or a fusion alone; mean is the naive ensemble"
+    )
+    fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
+    orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")
+    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this ensemble's CAM is refined")
+
+
+def split_member(member: str, seed: int) -> tuple[str, int]:
+    """Return the source and the random seed of an ensemble's member (`vit` or `vit@1`) in a run's `seed`."""
+    source, _, offset = member.partition("@")
+    return source, seed + int(offset or 0)
