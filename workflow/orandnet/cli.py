@@ -63,7 +63,10 @@ def _print_stages() -> None:
 def _run(stage: str, arguments: list[str]) -> None:
     commands = import_module(f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.reference").COMMANDS
     name = ""
-    if "" not in commands:
+    if "" in commands:
+        if arguments[:1] and arguments[0] in commands:
+            name, *arguments = arguments
+    else:
         if arguments[:1] in (["-h"], ["--help"]):
             print(f"usage: orandnet {stage} <command> [options]\n\ncommands: {', '.join(commands)}")
             return

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from orandnet.settings import Section
 
 NUM_SCENE_CLASSES = 6
+DOWNLOADED = ("voc",)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -24,6 +25,15 @@ class Lists(Section):
     test: Name = Field(
         default="test", description="Images to predict for a test server. The default list may be missing."
     )
+
+
+class ExpectedSizes(Section):
+    """How many images the lists should have; a key without a number is not checked."""
+
+    train: int | None = Field(default=None, ge=1, description="Of train; 1464 in VOC 2012.")
+    train_aug: int | None = Field(default=None, ge=1, description="Of train_aug, those of train included; 10582.")
+    val: int | None = Field(default=None, ge=1, description="Of val; 1449.")
+    test: int | None = Field(default=None, ge=1, description="Of test; 1456.")
 
 
 class Scenes(Section):
@@ -55,15 +65,29 @@ class Scenes(Section):
         return self
 
 
-class Settings(Section):
-    """Which images, labels and classes the run is about."""
+class FetchSettings(Section):
+    """What a download depends on."""
 
     kind: Literal["scenes", "voc"] = Field(
         default="scenes",
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC.",
     )
-    scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
     root: Path | None = Field(default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc).")
+    download_test: bool = Field(
+        default=False,
+        description="With `download`, also VOC's test images (1.9 GB, from a mirror), which only its server scores.",
+    )
+
+
+class Settings(FetchSettings):
+    """Which images, labels and classes the run is about."""
+
+    scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
+    download: bool = Field(
+        default=False,
+        description="Download what is missing under root: VOC 2012 with SegmentationClassAug (kind: voc, 2 GB). URLs "
+        "and checksums: workflow/orandnet/dataset/sources/sources.csv.",
+    )
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,
         description="Foreground classes (kind: voc): names in the order of their mask ids 1, 2, ..., or a "
@@ -76,6 +100,9 @@ class Settings(Section):
         "error: they are refused; ignore: such pixels count as 255 and such labels are dropped.",
     )
     lists: Lists = Field(default_factory=Lists, description="Image lists of the splits.")
+    expected_sizes: ExpectedSizes = Field(
+        default_factory=ExpectedSizes, description="Numbers of images that a run without `limit` insists on."
+    )
     masks: Name | None = Field(
         default=None,
         description="Folder of the true masks under root, for evaluation only; default: SegmentationClassAug "
@@ -113,4 +140,8 @@ class Settings(Section):
             raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
         if self.kind == "scenes" and self.root is not None:
             raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc to use it.")
+        if self.download and self.kind not in DOWNLOADED:
+            raise ValueError(f"download: is not for kind: {self.kind}; there are sources for {', '.join(DOWNLOADED)}.")
+        if self.download_test and not (self.download and self.kind == "voc"):
+            raise ValueError("download_test: goes with kind: voc and download: true only; drop it.")
         return self

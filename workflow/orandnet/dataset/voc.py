@@ -57,7 +57,8 @@ def mask_folder(settings: Settings) -> Path:
 def source_files(settings: Settings) -> list[Path]:
     """Return the lists and the labels file that exist, so that the workflow sees them change; [] for scenes.
 
-    What is missing is refused, with more to say, when the data set is read.
+    What is missing is refused, with more to say, when the data set is read. Of a downloaded data set only files
+    outside its root count: those under it appear while the workflow runs.
     """
     if settings.kind != "voc":
         return []
@@ -65,7 +66,8 @@ def source_files(settings: Settings) -> list[Path]:
     names = [getattr(settings.lists, split) for split in SPLITS]
     candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
     candidates += [Path(settings.labels), settings.root / settings.labels]
-    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+    fetched = settings.root.resolve() if settings.download else None
+    return [path for path in dict.fromkeys(candidates) if path.is_file() and fetched not in path.resolve().parents]
 
 
 def read_list(path: Path) -> list[str]:
