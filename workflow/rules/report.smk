@@ -2,7 +2,7 @@ rule tables:
     input:
         summaries=expand(
             "results/{{run}}/evaluation/cam/{method}/seed{seed}/summary.csv",
-            method=CONFIG.cam_methods,
+            method=CONFIG.cam_methods if CONFIG.dataset.scored else [],
             seed=CONFIG.seeds,
         ),
         predictions=[

@@ -12,6 +12,19 @@ DOWNLOADED = ("voc",)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
+def check_classes(classes: list[str] | dict[str, int]) -> None:
+    """Refuse names that cannot name a class, repetitions, and more classes than 8-bit masks can tell."""
+    for name in classes:
+        if name == "background" or set(name) & set(";,\n"):
+            raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
+    values = list(classes.values()) if isinstance(classes, dict) else classes
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]!r} occurs twice; give every class its own name and mask id.")
+    if len(classes) > 254:
+        raise ValueError(f"{len(classes)} classes do not fit in 8-bit masks; give at most 254.")
+
+
 class Lists(Section):
     """Image lists of the splits: names under ImageSets/Segmentation, or paths."""
 
@@ -68,11 +81,16 @@ class Scenes(Section):
 class FetchSettings(Section):
     """What a download depends on."""
 
-    kind: Literal["scenes", "voc"] = Field(
+    kind: Literal["scenes", "voc", "folder"] = Field(
         default="scenes",
-        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC.",
+        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; folder: "
+        "images in a folder and a CSV of labels.",
     )
-    root: Path | None = Field(default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc).")
+    root: Path | None = Field(
+        default=None,
+        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; folder: that of the images, which may lie in "
+        "folders of it.",
+    )
     download_test: bool = Field(
         default=False,
         description="With `download`, also VOC's test images (1.9 GB, from a mirror), which only its server scores.",
@@ -90,9 +108,9 @@ class Settings(FetchSettings):
     )
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,
-        description="Foreground classes (kind: voc): names in the order of their mask ids 1, 2, ..., or a "
+        description="Foreground classes: names in the order of their mask ids 1, 2, ..., or a "
         "mapping of name to id in the mask files (a subset of a larger data set); a mapping is renumbered "
-        "1, 2, ... by ascending id.",
+        "1, 2, ... by ascending id. kind folder takes the names of its CSV, sorted, if there are none here.",
     )
     other_mask_ids: Literal["error", "ignore"] = Field(
         default="error",
@@ -105,14 +123,15 @@ class Settings(FetchSettings):
     )
     masks: Name | None = Field(
         default=None,
-        description="Folder of the true masks under root, for evaluation only; default: SegmentationClassAug "
-        "if there is one, else SegmentationClass.",
+        description="Folder of the true masks under root, for evaluation only. voc: by default SegmentationClassAug "
+        "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored.",
     )
     labels: Name = Field(
         default="annotations",
         description="Image labels: `annotations` for the XML files under root/Annotations, or the path "
         "(from the working directory, else from root) of a cls_labels.npy or of a CSV with the columns "
-        "image_id,labels (names joined by `;`).",
+        "image_id,labels (names joined by `;`). folder: such a CSV; its column split (train, train_aug, val, test) is "
+        "optional, without it every fifth image by id is val and the others train.",
     )
     limit: int | None = Field(
         default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
@@ -121,27 +140,29 @@ class Settings(FetchSettings):
     @field_validator("classes")
     @classmethod
     def _classes_are_distinct(cls, classes):
-        for name in classes:
-            if name == "background" or set(name) & set(";,\n"):
-                raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
-        values = list(classes.values()) if isinstance(classes, dict) else classes
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"{twice[0]!r} occurs twice; give every class its own name and mask id.")
-        if len(classes) > 254:
-            raise ValueError(f"{len(classes)} classes do not fit in 8-bit masks; give at most 254.")
+        check_classes(classes)
         return classes
 
     @model_validator(mode="after")
     def _kind_has_what_it_needs(self):
-        if self.kind == "voc" and self.root is None:
-            raise ValueError("root: is missing; kind: voc needs the folder that holds JPEGImages.")
+        needed = {"voc": "the folder that holds JPEGImages", "folder": "the folder of the images"}
+        if self.kind in needed and self.root is None:
+            raise ValueError(f"root: is missing; kind: {self.kind} needs {needed[self.kind]}.")
         if self.kind == "voc" and not self.classes:
             raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
+        if self.kind == "folder" and not self.labels.endswith(".csv"):
+            raise ValueError(
+                f"labels: {self.labels} is no CSV; kind: folder needs one with the columns image_id,labels."
+            )
         if self.kind == "scenes" and self.root is not None:
-            raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc to use it.")
+            raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc or folder to use it.")
         if self.download and self.kind not in DOWNLOADED:
             raise ValueError(f"download: is not for kind: {self.kind}; there are sources for {', '.join(DOWNLOADED)}.")
         if self.download_test and not (self.download and self.kind == "voc"):
             raise ValueError("download_test: goes with kind: voc and download: true only; drop it.")
         return self
+
+    @property
+    def scored(self) -> bool:
+        """Whether there are true masks to compare with."""
+        return self.kind != "folder" or self.masks is not None
