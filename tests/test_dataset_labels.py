@@ -76,6 +76,19 @@ def test_xml_counts_every_object_also_difficult_ones(settings):
     assert labels["2007_000032"] == ("cat", "dog")
 
 
+def test_xml_and_cls_labels_say_the_same(settings):
+    objects = {"2007_000032": ("dog", "person", "dog"), "2007_000033": ("person",), "2007_000039": ("dog",)}
+    for image_id, names in objects.items():
+        write_annotation(settings, image_id, *names)
+    columns = {"dog": DOG, "person": PERSON}
+    vectors = {
+        int(image_id.replace("_", "")): vector(*(columns[name] for name in names))
+        for image_id, names in objects.items()
+    }
+    from_npy = npy_settings(settings, vectors)
+    assert read_labels(from_npy, SPLITS) == read_labels(changed(from_npy, labels="annotations"), SPLITS)
+
+
 def test_xml_objects_outside_the_classes_are_dropped_only_if_told_so(settings):
     told = write_annotation(settings, "2007_000032", "dog", "sofa")
     with pytest.raises(ValueError, match=r"2007_000032 with sofa, outside dataset\.classes"):

@@ -20,6 +20,8 @@ from orandnet.dataset.settings import Settings
         ({"kind": "voc", "root": "x", "classes": ["background", "cat"]}, "leave out the background"),
         ({"kind": "voc", "root": "x", "classes": ["cat;dog"]}, "cannot be a class name"),
         ({"scenes": {"num_train": 50, "num_train_aug": 20}}, "num_train_aug: 20 is less than num_train, 50"),
+        ({"download": True}, "download: is not for kind: scenes"),
+        ({"kind": "voc", "root": "x", "classes": ["a"], "download_test": True}, "download_test: goes with"),
         ({"limit": 0}, "greater than or equal to 1"),
         ({"limits": 3}, "Extra inputs are not permitted"),
     ],

@@ -147,6 +147,19 @@ def test_a_limit_takes_the_first_images_of_every_list_and_forgives_a_missing_cla
     assert manifest["training_images"] == {"cat": 1, "dog": 0}
 
 
+@pytest.mark.parametrize(("split", "count"), [("train", 2), ("train_aug", 3), ("val", 1), ("test", 1)])
+def test_a_list_of_another_length_than_expected_is_named_with_both_numbers(settings, split, count):
+    survey(changed(settings, expected_sizes={split: count}))
+    wrong = changed(settings, expected_sizes={split: 1464})
+    refused(wrong, f"dataset.expected_sizes.{split}: the list {split} has {count} images", "expected 1464")
+    assert survey(changed(settings, expected_sizes={split: 1464}, limit=1)).rows
+
+
+def test_a_missing_train_aug_list_shows_in_its_expected_size(settings):
+    (settings.root / "ImageSets" / "Segmentation" / "train_aug.txt").unlink()
+    refused(changed(settings, expected_sizes={"train_aug": 3}), "the list train_aug has 2 images", "expected 3")
+
+
 def test_augmented_masks_are_preferred(settings):
     (settings.root / "SegmentationClass").rename(settings.root / "SegmentationClassAug")
     assert "SegmentationClassAug" in str(survey(settings).rows[0]["mask"])

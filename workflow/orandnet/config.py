@@ -195,9 +195,21 @@ def _contradictions(config: Config):
                 f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
                 f"{config.cam_methods}."
             )
+    if not config.dataset.scored:
+        yield from _without_masks(config)
     yield from _repeated_or_empty(config)
     yield from source_problems(config)
     yield from _unknown_rows(config)
+
+
+def _without_masks(config: Config):
+    """What needs true masks that the data set does not have."""
+    for row, method in config.segmenter.methods.items():
+        if method == GROUND_TRUTH:
+            yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
+    if config.pseudo_mask.threshold_rule != "fixed":
+        rule = config.pseudo_mask.threshold_rule
+        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
 
 
 def _repeated_or_empty(config: Config):
@@ -211,6 +223,8 @@ def _repeated_or_empty(config: Config):
         yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
     if config.report.tuned_on_ground_truth:
         yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
+    if not config.report.scored:
+        yield "report.scored: follows from dataset.masks; drop the key."
 
 
 def _unknown_rows(config: Config):

@@ -1,9 +1,34 @@
+from orandnet.dataset.settings import FetchSettings
 from orandnet.dataset.voc import source_files
+
+
+# computing nodes often have no way to the net
+localrules:
+    dataset_fetch,
+
+
+rule dataset_fetch:
+    output:
+        "results/{run}/dataset/fetched.json",
+    log:
+        "results/{run}/logs/dataset_fetch.log",
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        # without the code's fingerprint: what lies under the root stays, whatever the code
+        settings=settings(lambda wildcards: CONFIG.dataset.narrowed_to(FetchSettings)),
+    shell:
+        "orandnet dataset fetch --output {output} --settings {params.settings:q} &> {log}"
 
 
 rule dataset:
     input:
         lists=[str(path) for path in source_files(CONFIG.dataset)],
+        fetched="results/{run}/dataset/fetched.json" if CONFIG.dataset.download else [],
     output:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",

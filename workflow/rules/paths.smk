@@ -148,6 +148,8 @@ def trainings():
 
 def scored_splits():
     """Return the predicted splits that have ground truth; the test split of a benchmark has none."""
+    if not CONFIG.dataset.scored:
+        return []
     return [split for split in CONFIG.prediction.splits if split != "test"]
 
 
@@ -177,14 +179,19 @@ def report_settings():
         "pseudo_mask_methods": rows,
         "segmentation_methods": methods,
         "tuned_on_ground_truth": tuned,
+        "scored": CONFIG.dataset.scored,
     }
     return CONFIG.report.model_copy(update=changes)
 
 
 def tables_and_figures(wildcards):
-    """Return everything a run is for: tables, figures, and the test predictions that only a server can score."""
+    """Return everything a run is for: tables, figures, and the predictions that cannot be scored here.
+
+    Of data without true masks there are no figures, and all predictions are of this kind.
+    """
     tables = ["table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling"]
-    figures = [f"{figure}_{ensemble}" for ensemble in refined_ensembles() for figure in ("curves", "panels")]
+    drawn = refined_ensembles() if CONFIG.dataset.scored else []
+    figures = [f"{figure}_{ensemble}" for ensemble in drawn for figure in ("curves", "panels")]
     unscored = [
         f"prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv"
         for split in CONFIG.prediction.splits

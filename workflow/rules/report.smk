@@ -2,7 +2,7 @@ rule tables:
     input:
         summaries=[
             f"results/{{run}}/evaluation/cam/{method}/seed{seed}/summary.csv"
-            for method in CONFIG.cam_methods
+            for method in (CONFIG.cam_methods if CONFIG.dataset.scored else [])
             for seed in seeds_of(method)
         ],
         predictions=[

@@ -39,8 +39,9 @@ def imported_cams(records: list[Record], class_names: tuple[str, ...], settings:
 
 def _imported(record: Record, folder: ImportFolder, class_names: tuple[str, ...], settings: ImportSettings) -> Cam:
     path = folder.file_of(record.image_id)
-    labels = tuple(settings.file_ids[class_id - 1] for class_id in record.classes)
-    names = dict(zip(settings.file_ids, class_names, strict=True))
+    file_ids = settings.file_ids or range(1, len(class_names) + 1)
+    labels = tuple(file_ids[class_id - 1] for class_id in record.classes)
+    names = dict(zip(file_ids, class_names, strict=True))
     maps = READERS[settings.format](path, Known(labels, {name: file_id for file_id, name in names.items()}))
     _check_classes(path, maps, labels, names, settings)
     shapes = {maps[label].shape for label in labels}

@@ -62,5 +62,7 @@ class ImportSettings(ImportedScores):
     format: Format = Field(description="how a file holds its maps")
     suffix: str = Field("", description="what follows the image id in a file's name")
     extra_classes: ExtraClasses = Field("error", description="what becomes of classes that are no label of the image")
-    file_ids: list[int] = Field(description="ids of the classes in the data set's mask files, by ascending mask id")
+    file_ids: list[int] = Field(
+        description="ids of the classes in the data set's mask files, by ascending mask id; empty for 1, 2, ..."
+    )
     other_ids: Literal["error", "ignore"] = Field("error", description="what becomes of classes that are not listed")

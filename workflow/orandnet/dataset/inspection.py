@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 
+from orandnet.dataset.entries import Entry
 from orandnet.dataset.image import decode_rgb
 from orandnet.dataset.mask_ids import unknown_ids
 from orandnet.dataset.problems import refuse
-from orandnet.dataset.voc import Entry
 from orandnet.files.mask import read_mask
 from orandnet.progress import track
 

@@ -8,7 +8,21 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from orandnet.settings import Section
 
 NUM_SCENE_CLASSES = 6
+DOWNLOADED = ("voc",)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def check_classes(classes: list[str] | dict[str, int]) -> None:
+    """Refuse names that cannot name a class, repetitions, and more classes than 8-bit masks can tell."""
+    for name in classes:
+        if name == "background" or set(name) & set(";,\n"):
+            raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
+    values = list(classes.values()) if isinstance(classes, dict) else classes
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]!r} occurs twice; give every class its own name and mask id.")
+    if len(classes) > 254:
+        raise ValueError(f"{len(classes)} classes do not fit in 8-bit masks; give at most 254.")
 
 
 class Lists(Section):
@@ -24,6 +38,15 @@ class Lists(Section):
     test: Name = Field(
         default="test", description="Images to predict for a test server. The default list may be missing."
     )
+
+
+class ExpectedSizes(Section):
+    """How many images the lists should have; a key without a number is not checked."""
+
+    train: int | None = Field(default=None, ge=1, description="Of train; 1464 in VOC 2012.")
+    train_aug: int | None = Field(default=None, ge=1, description="Of train_aug, those of train included; 10582.")
+    val: int | None = Field(default=None, ge=1, description="Of val; 1449.")
+    test: int | None = Field(default=None, ge=1, description="Of test; 1456.")
 
 
 class Scenes(Section):
@@ -55,20 +78,39 @@ class Scenes(Section):
         return self
 
 
-class Settings(Section):
+class FetchSettings(Section):
+    """What a download depends on."""
+
+    kind: Literal["scenes", "voc", "folder"] = Field(
+        default="scenes",
+        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; folder: "
+        "images in a folder and a CSV of labels.",
+    )
+    root: Path | None = Field(
+        default=None,
+        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; folder: that of the images, which may lie in "
+        "folders of it.",
+    )
+    download_test: bool = Field(
+        default=False,
+        description="With `download`, also VOC's test images (1.9 GB, from a mirror), which only its server scores.",
+    )
+
+
+class Settings(FetchSettings):
     """Which images, labels and classes the run is about."""
 
-    kind: Literal["scenes", "voc"] = Field(
-        default="scenes",
-        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC.",
-    )
     scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
-    root: Path | None = Field(default=None, description="Folder with JPEGImages, e.g. VOCdevkit/VOC2012 (kind: voc).")
+    download: bool = Field(
+        default=False,
+        description="Download what is missing under root: VOC 2012 with SegmentationClassAug (kind: voc, 2 GB). URLs "
+        "and checksums: workflow/orandnet/dataset/sources/sources.csv.",
+    )
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,
-        description="Foreground classes (kind: voc): names in the order of their mask ids 1, 2, ..., or a "
+        description="Foreground classes: names in the order of their mask ids 1, 2, ..., or a "
         "mapping of name to id in the mask files (a subset of a larger data set); a mapping is renumbered "
-        "1, 2, ... by ascending id.",
+        "1, 2, ... by ascending id. kind folder takes the names of its CSV, sorted, if there are none here.",
     )
     other_mask_ids: Literal["error", "ignore"] = Field(
         default="error",
@@ -76,16 +118,20 @@ class Settings(Section):
         "error: they are refused; ignore: such pixels count as 255 and such labels are dropped.",
     )
     lists: Lists = Field(default_factory=Lists, description="Image lists of the splits.")
+    expected_sizes: ExpectedSizes = Field(
+        default_factory=ExpectedSizes, description="Numbers of images that a run without `limit` insists on."
+    )
     masks: Name | None = Field(
         default=None,
-        description="Folder of the true masks under root, for evaluation only; default: SegmentationClassAug "
-        "if there is one, else SegmentationClass.",
+        description="Folder of the true masks under root, for evaluation only. voc: by default SegmentationClassAug "
+        "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored.",
     )
     labels: Name = Field(
         default="annotations",
         description="Image labels: `annotations` for the XML files under root/Annotations, or the path "
         "(from the working directory, else from root) of a cls_labels.npy or of a CSV with the columns "
-        "image_id,labels (names joined by `;`).",
+        "image_id,labels (names joined by `;`). folder: such a CSV; its column split (train, train_aug, val, test) is "
+        "optional, without it every fifth image by id is val and the others train.",
     )
     limit: int | None = Field(
         default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
@@ -94,32 +140,41 @@ class Settings(Section):
     @field_validator("classes")
     @classmethod
     def _classes_are_distinct(cls, classes):
-        for name in classes:
-            if name == "background" or set(name) & set(";,\n"):
-                raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
-        values = list(classes.values()) if isinstance(classes, dict) else classes
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"{twice[0]!r} occurs twice; give every class its own name and mask id.")
-        if len(classes) > 254:
-            raise ValueError(f"{len(classes)} classes do not fit in 8-bit masks; give at most 254.")
+        check_classes(classes)
         return classes
 
     @model_validator(mode="after")
     def _kind_has_what_it_needs(self):
-        if self.kind == "voc" and self.root is None:
-            raise ValueError("root: is missing; kind: voc needs the folder that holds JPEGImages.")
+        needed = {"voc": "the folder that holds JPEGImages", "folder": "the folder of the images"}
+        if self.kind in needed and self.root is None:
+            raise ValueError(f"root: is missing; kind: {self.kind} needs {needed[self.kind]}.")
         if self.kind == "voc" and not self.classes:
             raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
+        if self.kind == "folder" and not self.labels.endswith(".csv"):
+            raise ValueError(
+                f"labels: {self.labels} is no CSV; kind: folder needs one with the columns image_id,labels."
+            )
         if self.kind == "scenes" and self.root is not None:
-            raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc to use it.")
+            raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc or folder to use it.")
+        if self.download and self.kind not in DOWNLOADED:
+            raise ValueError(f"download: is not for kind: {self.kind}; there are sources for {', '.join(DOWNLOADED)}.")
+        if self.download_test and not (self.download and self.kind == "voc"):
+            raise ValueError("download_test: goes with kind: voc and download: true only; drop it.")
         return self
 
     @property
     def file_ids(self) -> list[int]:
-        """Return the ids that the classes have in mask files, in the order of our mask ids 1, 2, ..."""
+        """Return the ids that the classes have in mask files, in the order of our mask ids 1, 2, ...
+
+        Empty where the classes are those of a CSV, whose ids are 1, 2, ...
+        """
         if self.kind == "scenes":
             return list(range(1, NUM_SCENE_CLASSES + 1))
         if isinstance(self.classes, dict):
             return sorted(self.classes.values())
         return list(range(1, len(self.classes) + 1))
+
+    @property
+    def scored(self) -> bool:
+        """Whether there are true masks to compare with."""
+        return self.kind != "folder" or self.masks is not None

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+from orandnet.dataset.fetching import fetch_dataset
 from orandnet.dataset.index import write_rows
 from orandnet.dataset.scenes import generate
-from orandnet.dataset.settings import Settings
+from orandnet.dataset.settings import FetchSettings, Settings
 from orandnet.dataset.survey import survey
 from orandnet.files.atomic import atomic_path
 
@@ -22,9 +23,14 @@ def run(
     _write_json(ground_truth_output, found.ground_truth)
 
 
+def fetch(*, output: Path, settings: FetchSettings) -> None:
+    """Download a public data set, check and unpack it; `output` (JSON) tells what came from where."""
+    _write_json(output, fetch_dataset(settings))
+
+
 def _write_json(path: Path, content: dict) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-COMMANDS = {"": run}
+COMMANDS = {"": run, "fetch": fetch}

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from orandnet.dataset.entries import SPLITS, Entry
+from orandnet.dataset.folder import read_folder, with_classes
 from orandnet.dataset.inspection import Inspection, digest, inspect
 from orandnet.dataset.labels import Classes, class_list, labels_path, read_labels
 from orandnet.dataset.mask_ids import id_translation
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.voc import SPLITS, Entry, read_layout
+from orandnet.dataset.voc import read_voc
 
 
 class Survey(NamedTuple):
@@ -21,9 +23,11 @@ class Survey(NamedTuple):
 
 
 def survey(settings: Settings, *, threads: int = 1) -> Survey:
-    """Check every file of a data set in VOC layout and describe it; ValueError names the first few faults."""
+    """Check every file of a data set (kind voc or folder) and describe it; ValueError names the first few faults."""
+    if settings.kind == "folder":
+        settings = with_classes(settings)
     classes = class_list(settings)
-    entries = read_layout(settings)
+    entries = read_folder(settings) if settings.kind == "folder" else read_voc(settings)
     labels = read_labels(settings, {entry.image_id: entry.split for entry in entries})
     counts = _images_per_class(classes, entries, labels)
     if settings.limit is None:  # a quick run may miss a class

@@ -1,42 +1,29 @@
 """A folder in VOC layout: which images are in which split, and where image and mask lie."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from orandnet.dataset.entries import IMAGE_SUFFIXES, SPLITS, Entry, files_by_stem, image_id_of, is_image_id, wrong_sizes
 from orandnet.dataset.problems import refuse, repeated
 from orandnet.dataset.settings import Lists, Settings
 from orandnet.progress import say
 
-SPLITS = ("train", "train_aug", "val", "test")
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-_IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
 
-
-@dataclass(frozen=True)
-class Entry:
-    """An image of the data set before its files have been looked into."""
-
-    image_id: str
-    image: Path
-    mask: Path | None
-    split: str
-
-
-def read_layout(settings: Settings) -> list[Entry]:
+def read_voc(settings: Settings) -> list[Entry]:
     """Return the entries of all splits, in the order of the lists, each image once.
 
     Images of train come first and stand for train_aug too, the split `train_aug` has the others. ValueError
-    if a folder, a list or an image is missing, if an id stands twice in a list or in two of the splits, or if
-    an image of train or val has no mask.
+    if a folder, a list or an image is missing, if a list has not the expected number of images, if an id stands
+    twice in a list or in two of the splits, or if an image of train or val has no mask.
     """
     root = settings.root
     if not (root / "JPEGImages").is_dir():
         raise ValueError(f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012.")
     ids = _split_ids(root, settings.lists, settings.limit)
-    images = _files_by_stem(root / "JPEGImages", _IMAGE_SUFFIXES)
-    masks = _files_by_stem(mask_folder(settings), (".png",))
+    counts = {split: len(ids[split]) for split in SPLITS} | {"train_aug": len(ids["train"]) + len(ids["train_aug"])}
+    refuse(wrong_sizes(settings, counts, {split: f"the list {name}" for split, name in settings.lists}))
+    images = files_by_stem((root / "JPEGImages").iterdir(), IMAGE_SUFFIXES)
+    masks = files_by_stem(mask_folder(settings).iterdir(), (".png",))
     rows = [(split, image_id) for split in SPLITS for image_id in ids[split]]
     refuse(_missing_files(rows, images, masks, settings))
     return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
@@ -57,15 +44,17 @@ def mask_folder(settings: Settings) -> Path:
 def source_files(settings: Settings) -> list[Path]:
     """Return the lists and the labels file that exist, so that the workflow sees them change; [] for scenes.
 
-    What is missing is refused, with more to say, when the data set is read.
+    What is missing is refused, with more to say, when the data set is read. Of a downloaded data set only files
+    outside its root count: those under it appear while the workflow runs.
     """
-    if settings.kind != "voc":
+    if settings.kind == "scenes":
         return []
     folder = settings.root / "ImageSets" / "Segmentation"
     names = [getattr(settings.lists, split) for split in SPLITS]
     candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
     candidates += [Path(settings.labels), settings.root / settings.labels]
-    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+    fetched = settings.root.resolve() if settings.download else None
+    return [path for path in dict.fromkeys(candidates) if path.is_file() and fetched not in path.resolve().parents]
 
 
 def training_ids(settings: Settings) -> list[str]:
@@ -86,8 +75,8 @@ def read_list(path: Path) -> list[str]:
         fields = line.split()
         if not fields:
             continue
-        image_id = _id_of(fields[0])
-        if not _IMAGE_ID.fullmatch(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
+        image_id = image_id_of(fields[0])
+        if not is_image_id(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
             problems.append(f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask.")
         ids.append(image_id)
     problems += [f"{path}: {image_id} is listed twice; remove one line." for image_id in repeated(ids)]
@@ -129,18 +118,6 @@ def _list_path(root: Path, lists: Lists, split: str) -> Path | None:
     raise ValueError(f"dataset.lists.{split}: {name!r} is neither in {folder} nor a path; make the list or correct it.")
 
 
-def _files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in suffixes:
-            if path.stem in found:
-                raise ValueError(
-                    f"{path}: lies beside {found[path.stem].name}; keep one file per image id in {folder}."
-                )
-            found[path.stem] = path
-    return found
-
-
 def _missing_files(rows: Iterable[tuple[str, str]], images: dict, masks: dict, settings: Settings) -> list[str]:
     problems = []
     for split, image_id in rows:
@@ -155,9 +132,3 @@ def _missing_files(rows: Iterable[tuple[str, str]], images: dict, masks: dict, s
                 "add the mask or remove the line from the list."
             )
     return problems
-
-
-def _id_of(field: str) -> str:
-    name = field.replace("\\", "/").rsplit("/", 1)[-1]
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in _IMAGE_SUFFIXES else name

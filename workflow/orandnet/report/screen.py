@@ -33,6 +33,7 @@ LEFT = ("method", "stage", "supervision", "threshold_rule")
 DAGGER = "†"
 TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the train images"
 PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012; comparable with a run on that data set only"
+UNSCORED_NOTE = "nothing was scored: the data set has no true masks (dataset.masks)"
 WIDTH_OF_A_LOG = 120
 
 
@@ -56,6 +57,8 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
     notes = [TUNED_NOTE] if any(map(_is_tuned, rows)) else []
     notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
+    if rows and all(row["num_seeds"] == "0" for row in rows):
+        notes = [UNSCORED_NOTE]
     table = Table(
         title=TITLES.get(stem, stem),
         caption="\n".join(["percent; mean ± standard deviation over seeds", *notes]),
@@ -87,4 +90,4 @@ def _cell(row: dict[str, str], column: str) -> str:
 
 
 def _is_tuned(row: dict[str, str]) -> bool:
-    return row.get("threshold_rule", "fixed") != "fixed" or row.get("supervision") == "I+T"
+    return row.get("threshold_rule", "fixed") not in ("fixed", "") or row.get("supervision") == "I+T"

@@ -33,4 +33,7 @@ class Settings(Section):
         description="Whether the ground truth chose the threshold of the pseudo masks; filled in from the section "
         "pseudo_mask, marks table 2.",
     )
+    scored: bool = Field(
+        True, description="Whether there are true masks to score with; filled in from the section dataset."
+    )
     panels: int = Field(4, ge=1, le=8, description="Images (rows) on the page of panels.")

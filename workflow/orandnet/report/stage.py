@@ -21,7 +21,7 @@ from orandnet.report.figures import Panel, draw_curves, draw_panels, heat_map, m
 from orandnet.report.layout import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
-from orandnet.report.tables import Row, pseudo_mask_table, scale_scheduling_table, segmentation_table
+from orandnet.report.tables import Row, pseudo_mask_table, scale_scheduling_table, segmentation_table, unscored_rows
 
 PUBLISHED = Path(__file__).parent
 CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
@@ -55,8 +55,13 @@ def tables(
         pseudo_masks_output: table 1 (CSV).
         segmentation_output: table 2 (CSV).
         scale_scheduling_output: table 3 (CSV).
-        settings: which methods, in which order.
+        settings: which methods, in which order. Where nothing could be scored, they have rows without numbers.
     """
+    if not settings.scored:
+        _write(pseudo_masks_output, "pseudo_masks", unscored_rows(settings.pseudo_mask_methods))
+        _write(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
+        _write(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
+        return
     masks = _measured(summaries)
     segmented = [row for row in _measured(predictions) if row["variant"] == settings.variant]
     table1 = pseudo_mask_table(masks, _published("pseudo_masks"), settings.pseudo_mask_methods)

@@ -132,6 +132,11 @@ def _scale_scheduling_row(method: str, on_val: list[Row], literature: Row) -> Ro
     return result | {f"published_{key}": literature.get(key, "") for key in ("baseline", "scale_scheduling")}
 
 
+def unscored_rows(methods: Iterable[str]) -> list[Row]:
+    """Return the rows of methods that were run on data without true masks: zero seeds, no numbers."""
+    return [{"method": method, "num_seeds": 0} for method in methods]
+
+
 def _select(rows: list[Row], **wanted: str) -> list[Row]:
     """Return the rows that have the wanted values, and refuse to return none."""
     found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
