@@ -136,7 +136,7 @@ def report_settings():
 
 def tables_and_figures(wildcards):
     """Return everything a run is for: tables, figures, and the test predictions that only a server can score."""
-    tables = ["table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling"]
+    tables = ["table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling"]
     figures = [f"{figure}_{ensemble}" for ensemble in refined_ensembles() for figure in ("curves", "panels")]
     unscored = [
         f"prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv"

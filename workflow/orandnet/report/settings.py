@@ -28,6 +28,11 @@ class Settings(Section):
         "ms_crf",
         description="Inference that tables 2 and 3 show: single or multi scale (ss, ms), with or without CRF.",
     )
+    legacy20: bool = Field(
+        False,
+        description="Also show numbers without the last class, as the official release's evaluator counts on VOC (20 "
+        "of 21 classes); the evaluation's summaries hold them in any case.",
+    )
     tuned_on_ground_truth: bool = Field(
         False,
         description="Whether the ground truth chose the threshold of the pseudo masks; filled in from the section "
