@@ -32,6 +32,7 @@ STAGES = {
     "segmenter": "train DeepLabv1",
     "prediction": "segment images",
     "evaluation": "score CAMs and predictions against ground truth",
+    "submission": "write the archive for the PASCAL VOC server, or check one",
     "report": "write tables and figures",
     "reference": "write the config's schema and key reference",
 }

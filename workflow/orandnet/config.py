@@ -8,6 +8,7 @@ from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
+from orandnet.config_choices import unmade_choices
 from orandnet.config_errors import describe
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
@@ -20,6 +21,7 @@ from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
 from orandnet.settings import Section
+from orandnet.submission.settings import Settings as SubmissionSettings
 
 GROUND_TRUTH = "ground_truth"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
@@ -89,6 +91,7 @@ class Config(Section):
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="DeepLabv1")
     prediction: PredictionSettings = Field(PredictionSettings(), description="inference of the segmenters")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="comparison with ground truth")
+    submission: SubmissionSettings = Field(SubmissionSettings(), description="archive for the PASCAL VOC server")
     report: ReportSettings = Field(ReportSettings(), description="tables and figures")
 
     def classifier_of(self, source: str) -> ClassifierSettings:
@@ -115,6 +118,17 @@ class Config(Section):
         """Return the IRN settings of a source's or ensemble's CAM."""
         place, owner = ("sources", self.sources) if cam in self.sources else ("ensembles", self.ensembles)
         return _merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
+
+    @property
+    def submission_settings(self) -> SubmissionSettings:
+        """Return the section `submission` with its defaults filled in from the report and the seeds."""
+        defaults = {
+            "schedule": self.report.segmentation_schedule,
+            "variant": self.report.variant,
+            "seed": self.seeds[0],
+        }
+        chosen = {key: value for key, value in self.submission if value is not None}
+        return self.submission.model_copy(update=defaults | chosen)
 
     @property
     def cam_methods(self) -> list[str]:
@@ -204,7 +218,7 @@ def _contradictions(config: Config):
             )
     yield from _repeated_or_empty(config)
     yield from _unknown_sources(config)
-    yield from _unknown_rows(config)
+    yield from unmade_choices(config)
 
 
 def _repeated_or_empty(config: Config):
@@ -227,23 +241,3 @@ def _unknown_sources(config: Config):
     ):
         if source is not None and config.sources.get(source, Source(kind="vit")).kind != "cnn":
             yield f"{place}: {source!r} is no source of kind cnn; name one, or write null."
-
-
-def _unknown_rows(config: Config):
-    report = config.report
-    for key, rows, known in (
-        ("pseudo_mask_methods", report.pseudo_mask_methods, config.cam_methods),
-        ("segmentation_methods", report.segmentation_methods, list(config.segmenter.methods)),
-        ("scale_scheduling_methods", report.scale_scheduling_methods, list(config.segmenter.methods)),
-    ):
-        for row in rows:
-            if row not in known:
-                yield f"report.{key}: {row!r} is not made by this run; choose from {known}."
-    if report.variant not in config.prediction.variants:
-        variants = list(config.prediction.variants)
-        yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."
-    if report.segmentation_schedule not in config.segmenter.schedules:
-        yield (
-            f"report.segmentation_schedule: {report.segmentation_schedule!r} is not among segmenter.schedules "
-            f"{config.segmenter.schedules}; add it."
-        )

@@ -135,7 +135,7 @@ def report_settings():
 
 
 def tables_and_figures(wildcards):
-    """Return everything a run is for: tables, figures, and the test predictions that only a server can score."""
+    """Return everything a run is for: tables, figures, and the test predictions and archives that only a server can score."""
     tables = ["table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling"]
     figures = [f"{figure}_{ensemble}" for ensemble in refined_ensembles() for figure in ("curves", "panels")]
     unscored = [
@@ -146,6 +146,9 @@ def tables_and_figures(wildcards):
         for seed in CONFIG.seeds
         for shard in SHARDS
     ]
+    if unscored:
+        rows = CONFIG.report.segmentation_methods or tuple(CONFIG.segmenter.methods)
+        unscored += [f"submission/{method}.tar.gz" for method in rows]
     wanted = [f"tables/{table}.csv" for table in tables] + [f"figures/{figure}.png" for figure in figures]
     return [f"results/{CONFIG.run}/{path}" for path in wanted + unscored]
 
