@@ -149,6 +149,10 @@ def test_false_given_as_text_is_false():
         ({"prediction__variants": ["ss"]}, "report.variant: 'ms_crf' is not among prediction.variants ['ss']; add it."),
         ({"submission__variant": "msc"}, "submission.variant: 'msc' is not among prediction.variants "),
         ({"submission__seed": 3}, "submission.seed: 3 is not among seeds [0]; "),
+        (
+            {"segmenter__schedules": ["scale", "scale_same_pixels"]},
+            "segmenter.schedules: ['scale', 'scale_same_pixels'] lacks baseline or scale, ",
+        ),
         ({"segmenter__schedules": ["baseline"]}, "report.segmentation_schedule: 'scale' is not among "),
         (
             {"ensembles__ours__orandnet": {"crop_size": None, "training": {"batch_size": 4}}},

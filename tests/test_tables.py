@@ -193,6 +193,18 @@ def test_table_3_sets_the_schedules_side_by_side(make):
     }
 
 
+def test_table_3_shows_the_training_on_the_same_pixels_where_there_is_one(results, make, tmp_path):
+    results["predictions"] += [
+        prediction_summary(tmp_path, "ours", "scale_same_pixels", seed, "val", 62 + seed) for seed in (0, 1)
+    ]
+    ours, fsss, _ = read_csv(make()[2])
+    assert list(ours)[3:7] == ["scale_scheduling", "scale_scheduling_sd", "scale_same_pixels", "scale_same_pixels_sd"]
+    assert (ours["scale_same_pixels"], fsss["scale_same_pixels"]) == ("62.5", "")
+    results["predictions"].pop()
+    with pytest.raises(ValueError, match="ours: the schedules baseline and scale_same_pixels were trained with diff"):
+        make()
+
+
 def test_schedules_trained_with_different_seeds_are_refused(results, make):
     results["predictions"].pop(0)
     with pytest.raises(ValueError, match="ours: the schedules baseline and scale were trained with different seeds"):

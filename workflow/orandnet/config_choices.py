@@ -33,6 +33,12 @@ def _unknown_rows(config):
     if report.variant not in config.prediction.variants:
         variants = list(config.prediction.variants)
         yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."
+    schedules = set(config.segmenter.schedules)
+    if len(schedules) > 1 and not schedules >= {"baseline", "scale"}:
+        yield (
+            f"segmenter.schedules: {config.segmenter.schedules} lacks baseline or scale, which table 3 compares; "
+            "name both, or one schedule only."
+        )
     if report.segmentation_schedule not in config.segmenter.schedules:
         yield (
             f"report.segmentation_schedule: {report.segmentation_schedule!r} is not among segmenter.schedules "

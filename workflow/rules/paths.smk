@@ -1,10 +1,11 @@
 # Where things lie, and what a run asks for. No rules here.
 
 import re
+from typing import get_args
 
 from orandnet.config import GROUND_TRUTH, split_member
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
-from orandnet.segmenter.settings import training_settings
+from orandnet.segmenter.settings import Schedule, training_settings
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
@@ -161,5 +162,5 @@ wildcard_constraints:
     ensemble="|".join(ENSEMBLES) or "none",
     cam="|".join([*SOURCES, *ENSEMBLES]),
     method=r"[A-Za-z0-9_+-]+",
-    schedule="baseline|scale",
+    schedule="|".join(get_args(Schedule)),
     split="train|train_aug|val|test",

@@ -32,6 +32,7 @@ HEADINGS = {
     "published_baseline": "publ. baseline",
     "published_scale_scheduling": "publ. scale sch.",
     "scale_scheduling": "scale scheduling",
+    "scale_same_pixels": "same pixels",
 }
 RULE_NAMES = {"best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
 AS_TEXT = ("method", "stage", "supervision", "schedule", "split", "scales", "crf", "num_seeds")

@@ -19,9 +19,9 @@ class Settings(Section):
         (), description="Measured rows of table 2, in order; empty = every method that was evaluated."
     )
     scale_scheduling_methods: tuple[str, ...] = Field(
-        (), description="Rows of table 3, in order; empty = every method with both schedules."
+        (), description="Rows of table 3, in order; empty = every method with the schedules baseline and scale."
     )
-    segmentation_schedule: Literal["baseline", "scale"] = Field(
+    segmentation_schedule: Literal["baseline", "scale", "scale_same_pixels"] = Field(
         "scale", description="Training schedule that table 2 shows."
     )
     variant: Variant = Field(

@@ -22,6 +22,7 @@ from orandnet.report.layout import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
 from orandnet.report.tables import (
+    SAME_PIXELS,
     Row,
     pseudo_mask_table,
     scale_scheduling_table,
@@ -31,7 +32,7 @@ from orandnet.report.tables import (
 
 PUBLISHED = Path(__file__).parent
 CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
-OPTIONAL = ("legacy20_",)  # starts of columns that are left out of a table where no row has them
+OPTIONAL = ("legacy20_", SAME_PIXELS)  # starts of columns that are left out of a table where no row has them
 TABLE_COLUMNS = {
     "pseudo_masks": (
         "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
@@ -47,7 +48,8 @@ TABLE_COLUMNS = {
         "num_seeds"
     ),
     "scale_scheduling": (
-        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,num_seeds,published_baseline,"
+        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
+        "num_seeds,published_baseline,"
         "published_scale_scheduling"
     ),
 }

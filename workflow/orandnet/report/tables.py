@@ -11,6 +11,7 @@ RULES = ("fixed", "best_miou", "precision_ge_recall")
 METRICS = ("miou", "precision", "recall")
 LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
 FULLY_SUPERVISED = "fsss"
+SAME_PIXELS = "scale_same_pixels"
 
 Row = dict[str, object]
 
@@ -99,7 +100,7 @@ def _segmentation_row(method: str, rows: list[Row], literature: Row, schedule: s
     test, _ = mean_and_sd(row["miou"] for row in rows if (row["method"], row["split"]) == (method, "test"))
     return {
         "method": method,
-        "stage": "" if full else {"baseline": "1", "scale": "1+2"}[schedule],
+        "stage": "" if full else "1" if schedule == "baseline" else "1+2",
         "supervision": "F" if full else "I+T" if tuned else "I",
         "val": val,
         "val_sd": val_sd,
@@ -150,7 +151,7 @@ def scale_scheduling_table(measured: list[Row], published: list[Row], methods: S
     """Return table 3: validation mIoU of training at full scale and with the scale schedule.
 
     Args:
-        measured: one row per method, schedule (baseline, scale), seed and split with miou.
+        measured: one row per method, schedule (baseline, scale, perhaps scale_same_pixels), seed and split with miou.
         published: rows of method, baseline, scale_scheduling.
         methods: order of the methods; empty = all with both schedules.
     """
@@ -164,16 +165,20 @@ def scale_scheduling_table(measured: list[Row], published: list[Row], methods: S
 
 
 def _scale_scheduling_row(method: str, on_val: list[Row], literature: Row) -> Row:
-    baseline = _select(on_val, method=method, schedule="baseline")
-    scale = _select(on_val, method=method, schedule="scale")
-    if {row["seed"] for row in baseline} != {row["seed"] for row in scale}:
-        raise ValueError(
-            f"{method}: the schedules baseline and scale were trained with different seeds; train both with the same."
-        )
+    columns = {"baseline": "baseline", "scale": "scale_scheduling"}
+    if any((row["method"], row["schedule"]) == (method, SAME_PIXELS) for row in on_val):
+        columns[SAME_PIXELS] = SAME_PIXELS
     result: Row = {"method": method}
-    result["baseline"], result["baseline_sd"] = mean_and_sd(row["miou"] for row in baseline)
-    result["scale_scheduling"], result["scale_scheduling_sd"] = mean_and_sd(row["miou"] for row in scale)
-    result["num_seeds"] = len(baseline)
+    seeds = {row["seed"] for row in _select(on_val, method=method, schedule="baseline")}
+    for schedule, column in columns.items():
+        rows = _select(on_val, method=method, schedule=schedule)
+        if {row["seed"] for row in rows} != seeds:
+            raise ValueError(
+                f"{method}: the schedules baseline and {schedule} were trained with different seeds; train both with "
+                "the same."
+            )
+        result[column], result[f"{column}_sd"] = mean_and_sd(row["miou"] for row in rows)
+    result["num_seeds"] = len(seeds)
     return result | {f"published_{key}": literature.get(key, "") for key in ("baseline", "scale_scheduling")}
 
 
