@@ -25,7 +25,7 @@ STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
     "classifier": "train a classifier on image-level labels",
     "cam": "make class activation maps",
-    "fusion": "fuse the members' CAMs by OR, AND and MEAN",
+    "fusion": "fuse the members' CAMs by OR, AND, MEAN or SUM",
     "orandnet": "train ORANDNet, and refine CAMs with it",
     "irn": "make inter-pixel labels, train the boundary network, spread CAMs by a random walk",
     "pseudo_mask": "turn CAMs into pseudo masks",
