@@ -8,7 +8,7 @@ with the attention A of a block and the gradient of a class's logit towards it,
 The row of the class token, over the patch tokens, is the class's map.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from orandnet.cam.multiscale import resize_image
 from orandnet.classifier.vit import VitClassifier
+
+Attribution = Callable[..., Tensor]
 
 
 @contextmanager
@@ -94,6 +96,7 @@ def vit_maps(
     scales: list[float],
     flip: bool,
     start_block: int,
+    attribute: Attribution = attribution,
 ) -> list[Tensor]:
     """Return the maps of several scales, mirrored images added, each at its own resolution.
 
@@ -105,6 +108,7 @@ def vit_maps(
         scales: of S; rounded to whole tokens.
         flip: add the mirrored images.
         start_block: first block that counts in the rollout.
+        attribute: how the maps of an image are made; `attribution`, or another function of its form.
 
     Returns:
         Per scale (N, T, h, w) float32, at least 0, not normalised.
@@ -114,8 +118,8 @@ def vit_maps(
     for scale in scales:
         side = max(1, round(size * scale / stride)) * stride
         image = resize_image(rgb, (side, side))
-        maps = attribution(network, image, targets, start_block=start_block)
+        maps = attribute(network, image, targets, start_block=start_block)
         if flip:
-            maps = maps + attribution(network, image.flip(-1), targets, start_block=start_block).flip(-1)
+            maps = maps + attribute(network, image.flip(-1), targets, start_block=start_block).flip(-1)
         found.append(maps)
     return found
