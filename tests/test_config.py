@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orandnet import reference
-from orandnet.config import Config, Source, deep_update, load, split_member
+from orandnet.config import Config, Source, deep_update, load
 from orandnet.config_errors import known_keys
 from orandnet.irn.settings import Settings as IrnSettings
+from orandnet.sources import split_member
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -147,6 +148,12 @@ def test_false_given_as_text_is_false():
         ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),
         ({"report__pseudo_mask_methods": ["cnn-or"]}, "report.pseudo_mask_methods: 'cnn-or' is not made by this run; "),
         ({"prediction__variants": ["ss"]}, "report.variant: 'ms_crf' is not among prediction.variants ['ss']; add it."),
+        ({"submission__variant": "msc"}, "submission.variant: 'msc' is not among prediction.variants "),
+        ({"submission__seed": 3}, "submission.seed: 3 is not among seeds [0]; "),
+        (
+            {"segmenter__schedules": ["scale", "scale_same_pixels"]},
+            "segmenter.schedules: ['scale', 'scale_same_pixels'] lacks baseline or scale, ",
+        ),
         ({"segmenter__schedules": ["baseline"]}, "report.segmentation_schedule: 'scale' is not among "),
         (
             {"ensembles__ours__orandnet": {"crop_size": None, "training": {"batch_size": 4}}},
@@ -180,6 +187,14 @@ def test_a_source_changes_single_keys_of_its_sections_and_keeps_the_others():
     assert config.fusion_of("naive").offsets == {}
     assert config.irn_of("ours").labels.foreground_threshold == 0.4
     assert config.irn_of("cnn") == config.irn.narrowed_to(IrnSettings)
+
+
+def test_a_submission_is_what_table_2_shows_of_the_first_seed_unless_it_is_chosen():
+    raw = changed(seeds=[4, 5], report={"variant": "ss", "segmentation_schedule": "baseline"})
+    chosen = load(raw).submission_settings
+    assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ss", 4)
+    chosen = load({**raw, "submission": {"variant": "ms_crf", "seed": 5}}).submission_settings
+    assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ms_crf", 5)
 
 
 mappings = st.recursive(

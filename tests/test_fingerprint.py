@@ -97,7 +97,7 @@ def test_a_removed_docstring_does_not_count_even_where_it_was_all_there_was(pack
             {"classifier", "orandnet", "irn", "segmenter"},
         ),
         ("cli.py", "INJECTED = ", "INJECTED = OTHER = ", set()),
-        ("config.py", 'GROUND_TRUTH = "ground_truth"', 'GROUND_TRUTH = "truth"', set()),
+        ("config.py", '"demo", description', '"other", description', set()),
     ],
 )
 def test_an_edit_of_code_touches_the_stages_that_import_it(package, path, old, new, stages):

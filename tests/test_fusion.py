@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from random_cams import random_cam, random_shard
 
+from orandnet.crf import CrfSettings
 from orandnet.files.store import CamStore, write_shard
-from orandnet.fusion import and_cam, mean_cam, or_cam
+from orandnet.fusion import and_cam, mean_cam, or_cam, sum_cam
 from orandnet.fusion.members import align, offset_scores
 from orandnet.fusion.settings import Settings
 from orandnet.fusion.stage import run
+from orandnet.irn.labels import ir_label
+from orandnet.pseudo_mask.threshold import pseudo_mask
 
 ROUNDING = 2.0**-22  # two float32 steps at 1
 FUSIONS = (or_cam, and_cam, mean_cam)
@@ -45,6 +48,12 @@ def test_the_mean_lies_between_and_and_or(cams):
     mean = np.asarray(mean_cam(*cams))
     assert (np.asarray(and_cam(*cams)) <= mean + ROUNDING).all()
     assert (mean <= np.asarray(or_cam(*cams)) + ROUNDING).all()
+
+
+@given(members())
+def test_the_sum_is_the_mean_times_the_number_of_members(cams):
+    np.testing.assert_allclose(sum_cam(*cams), len(cams) * np.asarray(mean_cam(*cams)), atol=1e-6)
+    assert type(sum_cam(*cams)) is type(cams[0])
 
 
 @given(members())
@@ -107,7 +116,7 @@ def test_three_members_by_hand():
     assert mean_cam(*cams).item() == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("fuse", FUSIONS)
+@pytest.mark.parametrize("fuse", [*FUSIONS, sum_cam])
 def test_shapes_must_agree_and_something_must_be_given(fuse):
     with pytest.raises(ValueError, match="resize them to one grid"):
         fuse(np.zeros((1, 2, 2)), np.zeros((1, 3, 2)))
@@ -154,8 +163,8 @@ def shards(tmp_path):
     return {name: random_shard(tmp_path / name / "1-of-1.npz", ["x1", "x2"]) for name in ("cnn", "vit", "third")}
 
 
-def fuse_shards(shards, folder, settings):
-    outputs = {f"{name}_output": folder / name / "1-of-1.npz" for name in ("or", "and", "mean")}
+def fuse_shards(shards, folder, settings, operators=("or", "and", "mean")):
+    outputs = {f"{name}_output": folder / name / "1-of-1.npz" for name in operators}
     run(members=list(shards), cams=list(shards.values()), settings=settings, **outputs)
     return {name.removesuffix("_output"): CamStore([path]) for name, path in outputs.items()}
 
@@ -192,6 +201,32 @@ def test_several_offsets_without_clipping_may_raise_the_and_above_their_sum(tmp_
     assert stores["and"]["a"].scores.max() == pytest.approx(2.25)
 
 
+@pytest.mark.parametrize(("clip", "highest"), [(False, 2.15), (True, 2.0)])
+def test_the_official_naive_ensemble_is_a_sum_that_is_not_brought_back_to_1(tmp_path, clip, highest):
+    scores = np.zeros((2, 6, 9), np.float32)
+    scores[0] = 1
+    shards = {name: tmp_path / name / "1-of-1.npz" for name in ("resnet50", "vit")}
+    for path in shards.values():
+        write_shard(path, [random_cam("a")._replace(scores=scores)])
+    settings = Settings(offsets={"vit": 0.15}, clip=clip)
+    stores = fuse_shards(shards, tmp_path / "fused", settings, operators=("sum",))
+    assert [path.name for path in (tmp_path / "fused").iterdir()] == ["sum"]
+    found = stores["sum"]["a"].scores
+    np.testing.assert_allclose((found[0, 0, 0], found[1, 0, 0]), (highest, 0.15), atol=1e-3)
+
+
+def test_masks_and_labels_are_made_of_a_sum_as_of_any_map():
+    rgb = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    scores = np.full((1, 6, 8), 0.15, np.float32)  # the floor of the official sum
+    scores[:, :3] = 2.15
+    assert (pseudo_mask(scores, [4], background_threshold=0.3) == np.where(scores[0] > 1, 4, 0)).all()
+    labels = ir_label(
+        rgb, scores, np.array([4]), foreground_threshold=0.3, background_threshold=0.05, crf=CrfSettings(iterations=1)
+    )
+    assert set(np.unique(labels)) <= {0, 4, 255}
+    assert (labels[:2] == 4).mean() > 0.5
+
+
 def test_the_stage_refuses_lonely_members_and_offsets_of_strangers(shards, tmp_path):
     with pytest.raises(ValueError, match="two or more"):
         fuse_shards({"cnn": shards["cnn"]}, tmp_path, Settings())
@@ -199,8 +234,21 @@ def test_the_stage_refuses_lonely_members_and_offsets_of_strangers(shards, tmp_p
         fuse_shards(shards, tmp_path, Settings(offsets={"deit": 0.1}))
 
 
+def test_the_stage_refuses_to_write_nothing(shards, tmp_path):
+    with pytest.raises(ValueError, match="none is given"):
+        fuse_shards(shards, tmp_path, Settings(), operators=())
+
+
 def test_an_image_that_a_member_lacks_is_named(shards, tmp_path):
     fewer = random_shard(tmp_path / "fewer" / "1-of-1.npz", ["x1"])
     with pytest.raises(ValueError, match=r"^x2: not in this CAM store of 1 images"):
         fuse_shards({**shards, "fewer": fewer}, tmp_path / "fused", Settings())
     assert not list((tmp_path / "fused").rglob("*.npz"))
+
+
+@pytest.mark.pipeline
+def test_the_sum_is_written_for_the_ensembles_that_ask_for_it_alone(fresh):
+    assert "fusion_sum" not in fresh.planned("--configfile", "tiny.yaml")
+    config = fresh.config({"ensembles": {"naive": {"output": "sum"}}})
+    jobs = fresh.planned("--configfile", config)
+    assert (jobs["fusion"], jobs["fusion_sum"]) == (2, 2)

@@ -36,7 +36,7 @@ CLASSIFIERS = tuple(f"classifier/{source}/seed0" for source in ("resnet50", "vit
 SEGMENTERS = tuple(f"segmenter/{method}/{schedule}/seed0" for method, schedule in TRAININGS)
 NETWORKS = (*CLASSIFIERS, "orandnet/ours/seed0", "irn/ours/seed0", *SEGMENTERS)
 RULES = ("fixed", "best_miou", "precision_ge_recall")
-TABLES = ("table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling")
+TABLES = ("table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling")
 
 
 def rows(path):
@@ -127,7 +127,8 @@ def test_every_map_is_scored_at_every_threshold_and_by_every_rule(finished, meth
     assert columns(folder / "curve.csv") == "background_threshold,miou,precision,recall"
     assert columns(folder / "per_class.csv") == "threshold_rule,class,iou,precision,recall"
     assert columns(folder / "summary.csv") == (
-        "threshold_rule,background_threshold,miou,precision,recall,miou_legacy,tuned_on_ground_truth"
+        "threshold_rule,background_threshold,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall,"
+        "tuned_on_ground_truth"
     )
     assert len(rows(folder / "curve.csv")) == 101
     assert [row["threshold_rule"] for row in rows(folder / "summary.csv")] == list(RULES)
@@ -138,7 +139,9 @@ def test_every_map_is_scored_at_every_threshold_and_by_every_rule(finished, meth
 @pytest.mark.parametrize(("method", "schedule"), TRAININGS)
 def test_every_prediction_is_scored_in_every_variant(finished, method, schedule):
     folder = finished.results / "evaluation/prediction" / method / schedule / "seed0/val"
-    assert columns(folder / "summary.csv") == "variant,miou,precision,recall,miou_legacy"
+    assert columns(folder / "summary.csv") == (
+        "variant,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall"
+    )
     assert columns(folder / "per_class.csv") == "variant,class,iou,precision,recall"
     assert [row["variant"] for row in rows(folder / "summary.csv")] == list(VARIANTS)
     assert all(0 <= float(row["miou"]) <= 100 for row in rows(folder / "summary.csv"))
@@ -166,6 +169,14 @@ def test_table_2_has_the_measured_methods_first_and_then_the_literature(finished
     assert all(row["val"] for row in table[:3])
     assert len(table) > 3
     assert not any(row["val"] for row in table[3:])
+
+
+def test_table_2_by_inference_has_every_training_with_and_without_crf_at_one_and_several_scales(finished):
+    table = rows(finished.results / "tables/table2_variants.csv")
+    inferences = [("ss", "no"), ("ms", "no"), ("ss", "yes"), ("ms", "yes")]
+    found = [((row["method"], row["schedule"]), (row["scales"], row["crf"])) for row in table]
+    assert sorted(found) == sorted(product(TRAININGS, inferences))
+    assert all(row["miou"] and row["split"] == "val" for row in table)
 
 
 def test_table_3_has_both_schedules_of_every_method(finished):

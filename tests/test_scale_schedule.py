@@ -10,8 +10,16 @@ from pydantic import ValidationError
 
 from orandnet.dataset.index import Record
 from orandnet.segmenter.sample import TrainingPairs
-from orandnet.segmenter.scale_schedule import crop_side, rescale_pair, scale_factor
+from orandnet.segmenter.scale_schedule import (
+    crop_side,
+    pixels_of_steps,
+    pixels_seen,
+    rescale_pair,
+    scale_factor,
+    steps_of_equal_pixels,
+)
 from orandnet.segmenter.settings import ScaleSchedule, Settings, TrainSettings, schedule_factors, training_settings
+from orandnet.segmenter.stage import with_pixels_of_baseline
 
 progresses = st.floats(0, 1, exclude_max=True)
 fractions = st.floats(0, 1)
@@ -93,7 +101,8 @@ def test_the_baseline_differs_from_the_schedule_in_nothing_but_the_factors():
     settings = TrainSettings()
     assert schedule_factors(settings, "baseline") == (1.0,)
     assert schedule_factors(settings, "scale") == settings.scale_schedule.factors
-    with pytest.raises(ValueError, match="choose baseline or scale"):
+    assert schedule_factors(settings, "scale_same_pixels") == settings.scale_schedule.factors
+    with pytest.raises(ValueError, match="choose baseline or scale or scale_same_pixels"):
         schedule_factors(settings, "fast")
 
 
@@ -146,3 +155,40 @@ def test_windows_of_one_step_have_one_shape_and_come_from_the_generator_alone(pa
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert draw(pairs(**settings), 0.2, seed=4)[0].shape == first[0].shape
+
+
+@given(st.integers(1, 400), schedules, fractions)
+def test_the_same_pixels_are_seen_in_more_steps_to_within_one(num_steps, factors, fraction):
+    pixels = {factor: factor**2 for factor in (*factors, 1.0)}
+    steps = steps_of_equal_pixels(num_steps, pixels, factors=factors, fraction=fraction)
+    assert steps >= num_steps
+    assert abs(pixels_of_steps(steps, pixels, factors=factors, fraction=fraction) - num_steps) <= 1 + 1e-9
+
+
+def test_the_pixels_of_a_window_are_those_of_the_image_in_it():
+    def seen(factor, random_scale=(1.0, 1.0), scale_crop=False):
+        return pixels_seen((20, 30), factor, crop_size=24, scale_crop=scale_crop, random_scale=random_scale)
+
+    assert seen(1.0) == 20 * 24
+    assert seen(0.5) == 10 * 15  # a fixed window sees the whole small image
+    assert seen(0.5, scale_crop=True) == 10 * 12
+    # the mean of 20 s min(30 s, 24) over s in [0.5, 1]
+    assert seen(1.0, random_scale=(0.5, 1.0)) == pytest.approx(327.6, rel=0.01)
+
+
+@pytest.mark.parametrize("scale_crop", [False, True])
+def test_windows_drawn_over_the_whole_training_show_the_pixels_of_the_baseline(pairs, scale_crop):
+    scheduled = pairs(scale_schedule={"factors": (0.5, 1.0), "scale_crop": scale_crop}, training={"batch_size": 2})
+    training = with_pixels_of_baseline(scheduled.settings, [(20, 30)] * 6)
+    steps, baseline = training.num_steps(6), scheduled.settings.training.num_steps(6)
+    assert baseline == 3 * 30
+    assert steps == training.max_iterations > baseline
+    shown = [(draw(scheduled, step / steps)[1] != 255).sum() for step in range(steps)]
+    assert abs(sum(shown) - baseline * 20 * 30) <= 20 * 30
+
+
+def test_a_longer_training_keeps_the_limit_of_the_one_it_is_compared_with():
+    settings = TrainSettings(training={"max_iterations": 10, "batch_size": 4})
+    training = with_pixels_of_baseline(settings, [(300, 400)] * 40)
+    assert 10 < training.num_steps(40) < 20
+    assert training.epochs == 2  # passes over 10 batches each

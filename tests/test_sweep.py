@@ -174,7 +174,7 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
     assert [float(point["background_threshold"]) for point in points] == [k / 10 for k in range(11)]
     # at 0.45 only rows 0..2 of 8 are cat: 24 of 32 true pixels, and 32 of 40 background pixels are right
     assert float(summary[0]["miou"]) == pytest.approx(100 * (24 / 32 + 32 / 40) / 2)
-    assert float(summary[0]["miou_legacy"]) == pytest.approx(float(summary[0]["miou"]))
+    assert float(summary[0]["legacy20_miou"]) == pytest.approx(float(summary[0]["miou"]))
     assert [row["class"] for row in classes[:3]] == ["background", "cat", "dog"]
     assert float(classes[1]["recall"]) == 75
     assert classes[2]["iou"] == ""

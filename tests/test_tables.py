@@ -29,13 +29,20 @@ def read_csv(path):
 
 
 def cam_summary(root, method, seed, miou):
-    lines = ["threshold_rule,background_threshold,miou,precision,recall,miou_legacy,tuned_on_ground_truth"]
-    lines += [f"{rule},{0.2 + 0.1 * seed},{miou + k},{miou + 10},,{miou},true" for k, rule in enumerate(RULES)]
+    lines = [
+        "threshold_rule,background_threshold,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall,tuned_on_ground_truth"
+    ]
+    lines += [
+        f"{rule},{0.2 + 0.1 * seed},{miou + k},{miou + 10},,{miou + 5},60,61,true" for k, rule in enumerate(RULES)
+    ]
     return write_csv(root / f"evaluation/cam/{method}/seed{seed}/summary.csv", "\n".join(lines) + "\n")
 
 
 def prediction_summary(root, method, schedule, seed, split, miou):
-    text = f"variant,miou,precision,recall,miou_legacy\nss,{miou - 5},1,1,1\nms_crf,{miou},1,1,1\n"
+    text = (
+        "variant,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall\n"
+        f"ss,{miou - 5},1,1,1,1,1\nms_crf,{miou},1,1,{miou + 1},1,1\n"
+    )
     return write_csv(root / f"evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv", text)
 
 
@@ -56,9 +63,9 @@ def results(tmp_path):
 @pytest.fixture
 def make(results, tmp_path):
     def make(**settings):
-        outputs = [tmp_path / f"{name}.csv" for name in ("table1_pseudo_masks", "table2_segmentation")]
-        outputs.append(tmp_path / "table3_scale_scheduling.csv")
-        names = ("pseudo_masks_output", "segmentation_output", "scale_scheduling_output")
+        tables_made = ("table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling", "table2_variants")
+        outputs = [tmp_path / f"{name}.csv" for name in tables_made]
+        names = ("pseudo_masks_output", "segmentation_output", "scale_scheduling_output", "variants_output")
         tables(**results, **dict(zip(names, outputs, strict=True)), settings=Settings(**settings))
         return outputs
 
@@ -149,6 +156,28 @@ def test_table_2_shows_the_schedule_and_inference_asked_for(make):
     assert (rows[0]["stage"], rows[0]["val"]) == ("1", "55.5")
 
 
+def test_table_2_by_inference_has_one_row_per_training_split_and_variant(make):
+    rows = read_csv(make()[3])
+    assert ",".join(rows[0]) == (
+        "method,schedule,split,scales,crf,miou,miou_sd,precision,precision_sd,recall,recall_sd,num_seeds"
+    )
+    assert len(rows) == 3 * 2 * 2 + 2  # methods, schedules, variants; and the test split of one training
+    ours = [row for row in rows if (row["method"], row["schedule"], row["split"]) == ("ours", "scale", "val")]
+    assert [(row["scales"], row["crf"], row["miou"]) for row in ours] == [("ss", "no", "56.5"), ("ms", "yes", "61.5")]
+    assert float(ours[0]["miou_sd"]) == pytest.approx(0.5**0.5)
+    assert ours[0]["num_seeds"] == "2"
+
+
+def test_numbers_without_the_last_class_are_shown_where_they_are_asked_for(make):
+    assert not any("legacy20" in path.read_text() for path in make())
+    masks, segmentation, _, variants = (read_csv(path) for path in make(legacy20=True))
+    vit = next(row for row in masks if (row["method"], row["threshold_rule"]) == ("vit", "fixed"))
+    assert (vit["legacy20_miou"], vit["legacy20_precision"], vit["legacy20_recall"]) == ("46.0", "60.0", "61.0")
+    assert (segmentation[0]["method"], segmentation[0]["legacy20_val"]) == ("ours", "62.5")
+    assert segmentation[-1]["legacy20_val"] == ""
+    assert variants[1]["legacy20_miou"] == "61.5"
+
+
 def test_table_3_sets_the_schedules_side_by_side(make):
     rows = read_csv(make()[2])
     assert [row["method"] for row in rows] == ["ours", "fsss", "irn"]
@@ -164,6 +193,18 @@ def test_table_3_sets_the_schedules_side_by_side(make):
     }
 
 
+def test_table_3_shows_the_training_on_the_same_pixels_where_there_is_one(results, make, tmp_path):
+    results["predictions"] += [
+        prediction_summary(tmp_path, "ours", "scale_same_pixels", seed, "val", 62 + seed) for seed in (0, 1)
+    ]
+    ours, fsss, _ = read_csv(make()[2])
+    assert list(ours)[3:7] == ["scale_scheduling", "scale_scheduling_sd", "scale_same_pixels", "scale_same_pixels_sd"]
+    assert (ours["scale_same_pixels"], fsss["scale_same_pixels"]) == ("62.5", "")
+    results["predictions"].pop()
+    with pytest.raises(ValueError, match="ours: the schedules baseline and scale_same_pixels were trained with diff"):
+        make()
+
+
 def test_schedules_trained_with_different_seeds_are_refused(results, make):
     results["predictions"].pop(0)
     with pytest.raises(ValueError, match="ours: the schedules baseline and scale were trained with different seeds"):
@@ -177,10 +218,10 @@ def test_a_method_without_results_is_named(make):
 
 def test_a_run_without_segmentation_still_makes_the_tables(results, make):
     results["predictions"].clear()
-    table1, table2, table3 = make()
+    table1, table2, table3, variants = make()
     assert len(read_csv(table1)) == 6
     assert read_csv(table2)[0]["method"] == "FSSS (DeepLabv1)"
-    assert read_csv(table3) == []
+    assert read_csv(table3) == read_csv(variants) == []
 
 
 def test_every_published_number_has_a_source():

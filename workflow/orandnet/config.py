@@ -9,7 +9,8 @@ from orandnet.cam.settings import ImportedScores, ImportSettings
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
-from orandnet.config_errors import describe, source_problems
+from orandnet.config_choices import contradictions
+from orandnet.config_errors import describe
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.fusion.settings import Settings as FusionSettings
@@ -21,9 +22,8 @@ from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
 from orandnet.settings import Section
-from orandnet.sources import Ensemble, Name, Overrides, Source, split_member
-
-GROUND_TRUTH = "ground_truth"
+from orandnet.sources import Ensemble, Name, Overrides, Source
+from orandnet.submission.settings import Settings as SubmissionSettings
 
 
 class IrnSection(IrnSettings):
@@ -57,6 +57,7 @@ class Config(Section):
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="DeepLabv1")
     prediction: PredictionSettings = Field(PredictionSettings(), description="inference of the segmenters")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="comparison with ground truth")
+    submission: SubmissionSettings = Field(SubmissionSettings(), description="archive for the PASCAL VOC server")
     report: ReportSettings = Field(ReportSettings(), description="tables and figures")
 
     def classifier_of(self, source: str) -> ClassifierSettings:
@@ -102,6 +103,17 @@ class Config(Section):
     def imported(self) -> list[str]:
         """Return the sources whose CAMs are read from files; they are the same for every seed."""
         return [name for name, source in self.sources.items() if source.kind == "import"]
+
+    @property
+    def submission_settings(self) -> SubmissionSettings:
+        """Return the section `submission` with its defaults filled in from the report and the seeds."""
+        defaults = {
+            "schedule": self.report.segmentation_schedule,
+            "variant": self.report.variant,
+            "seed": self.seeds[0],
+        }
+        chosen = {key: value for key, value in self.submission if value is not None}
+        return self.submission.model_copy(update=defaults | chosen)
 
     @property
     def cam_methods(self) -> list[str]:
@@ -151,97 +163,7 @@ def load(raw: dict) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ValueError(describe(error, Config)) from None
-    problems = list(_contradictions(config))
+    problems = list(contradictions(config))
     if problems:
         raise ValueError("\n".join(problems))
     return config
-
-
-def _contradictions(config: Config):
-    """Yield what is wrong between sections, one line each."""
-    twice = sorted(config.sources.keys() & config.ensembles.keys())
-    if twice:
-        yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
-    for name, ensemble in config.ensembles.items():
-        for member in ensemble.members:
-            source, seed = split_member(member, 0)
-            if source not in config.sources:
-                yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
-            elif seed and source in config.imported:
-                yield f"ensembles.{name}.members: {member!r} asks for another seed of imported files; write {source}."
-        if len(set(ensemble.members)) < len(ensemble.members):
-            yield (
-                f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "
-                f"{ensemble.members[0]}@1 for the same source trained with another seed."
-            )
-        for member in config.fusion_of(name).offsets:
-            if member not in ensemble.members:
-                yield f"ensembles.{name}.fusion.offsets: {member!r} is no member; the members are {ensemble.members}."
-        config.orandnet_of(name)
-    for source in config.sources:
-        if source in config.imported:
-            config.import_of(source)
-        else:
-            config.classifier_of(source)
-            config.cam_of(source)
-    for cam in config.irn.cams:
-        if cam not in config.sources and cam not in config.ensembles:
-            yield f"irn.cams: {cam!r} is neither a source nor an ensemble; name one of them."
-        else:
-            config.irn_of(cam)
-    for row, method in config.segmenter.methods.items():
-        if method != GROUND_TRUTH and method not in config.cam_methods:
-            yield (
-                f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
-                f"{config.cam_methods}."
-            )
-    if not config.dataset.scored:
-        yield from _without_masks(config)
-    yield from _repeated_or_empty(config)
-    yield from source_problems(config)
-    yield from _unknown_rows(config)
-
-
-def _without_masks(config: Config):
-    """What needs true masks that the data set does not have."""
-    for row, method in config.segmenter.methods.items():
-        if method == GROUND_TRUTH:
-            yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
-    if config.pseudo_mask.threshold_rule != "fixed":
-        rule = config.pseudo_mask.threshold_rule
-        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
-
-
-def _repeated_or_empty(config: Config):
-    for key, values in (("seeds", config.seeds), ("irn.cams", config.irn.cams)):
-        if len(set(values)) < len(values):
-            yield f"{key}: {values} names one twice; drop the repetition."
-    for method in config.pseudo_mask.overrides:
-        if method not in config.cam_methods:
-            yield f"pseudo_mask.overrides: {method!r} is not made by this run; choose from {config.cam_methods}."
-    if "val" not in config.prediction.splits:
-        yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
-    if config.report.tuned_on_ground_truth:
-        yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
-    if not config.report.scored:
-        yield "report.scored: follows from dataset.masks; drop the key."
-
-
-def _unknown_rows(config: Config):
-    report = config.report
-    for key, rows, known in (
-        ("pseudo_mask_methods", report.pseudo_mask_methods, config.cam_methods),
-        ("segmentation_methods", report.segmentation_methods, list(config.segmenter.methods)),
-        ("scale_scheduling_methods", report.scale_scheduling_methods, list(config.segmenter.methods)),
-    ):
-        for row in rows:
-            if row not in known:
-                yield f"report.{key}: {row!r} is not made by this run; choose from {known}."
-    if report.variant not in config.prediction.variants:
-        variants = list(config.prediction.variants)
-        yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."
-    if report.segmentation_schedule not in config.segmenter.schedules:
-        yield (
-            f"report.segmentation_schedule: {report.segmentation_schedule!r} is not among segmenter.schedules "
-            f"{config.segmenter.schedules}; add it."
-        )

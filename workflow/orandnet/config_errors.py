@@ -3,12 +3,8 @@
 import difflib
 import types
 import typing
-from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
-
-if typing.TYPE_CHECKING:
-    from orandnet.config import Config
 
 
 def describe(error: ValidationError, model: type[BaseModel], place: str = "") -> str:
@@ -63,26 +59,3 @@ def _section(annotation: object) -> object:
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return next(part for part in typing.get_args(annotation) if part is not type(None))
     return annotation
-
-
-def source_problems(config: "Config") -> Iterator[str]:
-    """Yield what is wrong where a source is named as the start of something else, one line each."""
-    of_kind_cnn = [name for name, source in config.sources.items() if source.kind == "cnn"]
-    for place, name in (
-        ("irn.initial_source", config.irn.initial_source),
-        ("segmenter.initial_source", config.segmenter.initial_source),
-    ):
-        if name is not None and name not in of_kind_cnn:
-            yield f"{place}: {name!r} is no source of kind cnn; name one, or write null."
-    seeds = [name for name, source in config.sources.items() if source.kind != "amn"]
-    for name, source in config.sources.items():
-        place, seed = f"sources.{name}", source.seed_source
-        if source.kind != "amn":
-            if seed is not None:
-                yield f"{place}.seed_source: {seed!r} is not read by kind {source.kind}; drop the key."
-        elif seed not in seeds:
-            yield f"{place}.seed_source: kind amn learns from another source's CAM, not {seed!r}; choose from {seeds}."
-        elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
-            yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
-        else:
-            config.irn_of(seed)

@@ -69,8 +69,10 @@ class Ensemble(Section):
         description="two or more sources; <source>@<k> is the source trained with the run's seed plus k, so that "
         "[vit, vit@1] fuses two trainings of one source",
     )
-    output: Literal["orandnet", "or", "and", "mean"] = Field(
-        "orandnet", description="the ensemble's CAM: refined by ORANDNet, or a fusion alone; mean is the naive ensemble"
+    output: Literal["orandnet", "or", "and", "mean", "sum"] = Field(
+        "orandnet",
+        description="the ensemble's CAM: refined by ORANDNet, or a fusion alone; mean is the naive ensemble, sum the "
+        "official release's, with scores up to the number of members",
     )
     fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
     orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")

@@ -20,3 +20,26 @@ rule fusion:
     shell:
         "orandnet fusion --members {params.members} --cams {input.cams} --or-output {output.or_cams}"
         " --and-output {output.and_cams} --mean-output {output.mean_cams} --settings {params.settings:q} &> {log}"
+
+
+# apart from the others: only an ensemble whose output is the sum needs it, and it costs as much disk as they do
+rule fusion_sum:
+    input:
+        cams=member_shards,
+    output:
+        "results/{run}/fusion/{ensemble}/seed{seed}/sum/{shard}.npz",
+    log:
+        "results/{run}/logs/fusion_sum/{ensemble}/seed{seed}/{shard}.log",
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        members=lambda wildcards: " ".join(CONFIG.ensembles[wildcards.ensemble].members),
+        settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),
+        code=code("fusion"),
+    shell:
+        "orandnet fusion --members {params.members} --cams {input.cams} --sum-output {output}"
+        " --settings {params.settings:q} &> {log}"

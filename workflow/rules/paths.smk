@@ -1,12 +1,13 @@
 # Where things lie, and what a run asks for. No rules here.
 
 import re
+from typing import get_args
 
 from orandnet.cam.import_folder import ImportFolder
-from orandnet.config import GROUND_TRUTH, split_member
 from orandnet.dataset.voc import training_ids
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
-from orandnet.segmenter.settings import training_settings
+from orandnet.segmenter.settings import GROUND_TRUTH, Schedule, training_settings
+from orandnet.sources import split_member
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
@@ -185,11 +186,11 @@ def report_settings():
 
 
 def tables_and_figures(wildcards):
-    """Return everything a run is for: tables, figures, and the predictions that cannot be scored here.
+    """Return everything a run is for: tables, figures, predictions that cannot be scored here, and archives of them.
 
-    Of data without true masks there are no figures, and all predictions are of this kind.
+    Of data without true masks there are no figures, and no prediction can be scored.
     """
-    tables = ["table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling"]
+    tables = ["table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling"]
     drawn = refined_ensembles() if CONFIG.dataset.scored else []
     figures = [f"{figure}_{ensemble}" for ensemble in drawn for figure in ("curves", "panels")]
     unscored = [
@@ -200,6 +201,9 @@ def tables_and_figures(wildcards):
         for seed in CONFIG.seeds
         for shard in SHARDS
     ]
+    if unscored:
+        rows = CONFIG.report.segmentation_methods or tuple(CONFIG.segmenter.methods)
+        unscored += [f"submission/{method}.tar.gz" for method in rows]
     wanted = [f"tables/{table}.csv" for table in tables] + [f"figures/{figure}.png" for figure in figures]
     return [f"results/{CONFIG.run}/{path}" for path in wanted + unscored]
 
@@ -212,5 +216,5 @@ wildcard_constraints:
     ensemble="|".join(ENSEMBLES) or NO_NAME,
     cam="|".join([*SOURCES, *ENSEMBLES]),
     method=r"[A-Za-z0-9_+-]+",
-    schedule="baseline|scale",
+    schedule="|".join(get_args(Schedule)),
     split="train|train_aug|val|test",

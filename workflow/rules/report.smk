@@ -24,6 +24,12 @@ rule tables:
             category="Tables",
             labels={"table": "2 segmentation"},
         ),
+        variants=report(
+            "results/{run}/tables/table2_variants.csv",
+            caption="../report/table2_variants.rst",
+            category="Tables",
+            labels={"table": "2 segmentation by inference"},
+        ),
         scale_scheduling=report(
             "results/{run}/tables/table3_scale_scheduling.csv",
             caption="../report/table3.rst",
@@ -44,7 +50,8 @@ rule tables:
     shell:
         "orandnet report tables --summaries {input.summaries} --predictions {input.predictions}"
         " --pseudo-masks-output {output.pseudo_masks} --segmentation-output {output.segmentation}"
-        " --scale-scheduling-output {output.scale_scheduling} --settings {params.settings:q} &> {log}"
+        " --variants-output {output.variants} --scale-scheduling-output {output.scale_scheduling}"
+        " --settings {params.settings:q} &> {log}"
 
 
 rule figures:

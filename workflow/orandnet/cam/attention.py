@@ -8,12 +8,16 @@ with the attention A of a block and the gradient of a class's logit towards it,
 The row of the class token, over the patch tokens, is the class's map.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from orandnet.cam.multiscale import resize_image
 from orandnet.cam.recording import recorded_attention
 from orandnet.classifier.vit import VitClassifier
+
+Attribution = Callable[..., Tensor]
 
 
 def rollout(attentions: list[Tensor], gradients: list[Tensor]) -> Tensor:
@@ -73,6 +77,7 @@ def vit_maps(
     scales: list[float],
     flip: bool,
     start_block: int,
+    attribute: Attribution = attribution,
 ) -> list[Tensor]:
     """Return the maps of several scales, mirrored images added, each at its own resolution.
 
@@ -84,6 +89,7 @@ def vit_maps(
         scales: of S; rounded to whole tokens.
         flip: add the mirrored images.
         start_block: first block that counts in the rollout.
+        attribute: how the maps of an image are made; `attribution`, or another function of its form.
 
     Returns:
         Per scale (N, T, h, w) float32, at least 0, not normalised.
@@ -93,8 +99,8 @@ def vit_maps(
     for scale in scales:
         side = max(1, round(size * scale / stride)) * stride
         image = resize_image(rgb, (side, side))
-        maps = attribution(network, image, targets, start_block=start_block)
+        maps = attribute(network, image, targets, start_block=start_block)
         if flip:
-            maps = maps + attribution(network, image.flip(-1), targets, start_block=start_block).flip(-1)
+            maps = maps + attribute(network, image.flip(-1), targets, start_block=start_block).flip(-1)
         found.append(maps)
     return found

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orandnet.cam import attention, lrp
 from orandnet.cam.amn import amn_maps
-from orandnet.cam.attention import vit_maps
 from orandnet.cam.class_attention import class_attention_maps
 from orandnet.cam.multiscale import cnn_maps
 from orandnet.cam.settings import Settings
@@ -18,6 +18,8 @@ from orandnet.files.store import Cam
 from orandnet.grid import grid_shape
 from orandnet.score_maps import NORMALISATIONS, resize_maps
 from orandnet.training.augment import resize, to_tensor
+
+ATTRIBUTIONS = {"rollout": attention.attribution, "lrp": lrp.attribution}
 
 
 def _cam(record: Record, maps: Tensor, settings: Settings) -> Cam:
@@ -80,7 +82,7 @@ def vit_cams(
         images = [to_tensor(resize(read_rgb(record.image), (size, size))) for record in batch]
         most = max(len(record.classes) for record in batch)
         targets = [(record.classes + record.classes[-1:] * most)[:most] for record in batch]
-        maps = vit_maps(
+        maps = attention.vit_maps(
             network,
             torch.stack(images).to(device),
             torch.tensor(targets, dtype=torch.int64, device=device) - 1,
@@ -88,6 +90,7 @@ def vit_cams(
             scales=settings.scales,
             flip=settings.flip,
             start_block=settings.start_block,
+            attribute=ATTRIBUTIONS[settings.attribution],
         )
         for row, record in enumerate(batch):
             shape = grid_shape(record.size)

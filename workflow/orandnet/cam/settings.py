@@ -35,6 +35,11 @@ class Settings(Section):
         gt=0,
         description="exponent of the normalised scores; below 1 lifts the weak scores of a peaked map, such as a ViT's",
     )
+    attribution: Literal["rollout", "lrp"] = Field(
+        "rollout",
+        description="of a ViT: what counts of a block's attention, the attention itself (rollout) or its share in the "
+        "class's logit (lrp, as in the official release), each times the gradient",
+    )
     start_block: int = Field(0, ge=0, description="of a ViT: first block whose attention counts in the rollout")
     attention_blocks: int = Field(
         3, ge=1, description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged"

@@ -54,8 +54,17 @@ def read_index(path: Path) -> Index:
 
 def read_class_names(path: Path) -> tuple[str, ...]:
     """Return the foreground class names of a manifest in the order of their mask ids."""
+    return _read_manifest(path, "classes")
+
+
+def read_file_ids(path: Path) -> tuple[int, ...]:
+    """Return the ids that the foreground classes have in the data set's mask files, in the order of our ids."""
+    return _read_manifest(path, "file_ids")
+
+
+def _read_manifest(path: Path, key: str) -> tuple:
     try:
-        return tuple(json.loads(Path(path).read_text(encoding="utf-8"))["classes"])
+        return tuple(json.loads(Path(path).read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`.") from error
 

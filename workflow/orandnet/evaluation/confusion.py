@@ -92,8 +92,9 @@ def scores(confusion: np.ndarray, *, drop_last: bool = False) -> Scores:
 
     Args:
         confusion: (..., C, C) counts, rows = ground truth.
-        drop_last: leave the last class out, row and column: the evaluator of the published ORANDNet numbers counts
-            20 of VOC's 21 classes (no tvmonitor).
+        drop_last: remove the row and the column of the last class, as if pixels whose truth or prediction is that
+            class were not there: a car taken for a tvmonitor is then no error of either. The evaluator of the
+            published ORANDNet numbers counts 20 of VOC's 21 classes so (no tvmonitor).
     """
     confusion = np.asarray(confusion)
     if drop_last:

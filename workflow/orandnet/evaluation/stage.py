@@ -1,6 +1,7 @@
 """Scores or masks -> numbers against the ground truth, in percent."""
 
 import csv
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from orandnet.files.store import CamStore
 from orandnet.grid import resize_scores
 from orandnet.progress import track
 
-SUMMARY = ("miou", "precision", "recall", "miou_legacy")
+SUMMARY = ("miou", "precision", "recall", "legacy20_miou", "legacy20_precision", "legacy20_recall")
 
 
 def cam(
@@ -116,9 +117,13 @@ def _records(images: Index, split: str, path: Path) -> list[Record]:
 
 
 def _summary(confusion: np.ndarray) -> tuple:
-    full, legacy = scores(confusion), scores(confusion, drop_last=True)
-    means = (full.miou, full.mean_precision, full.mean_recall, legacy.miou)
-    return tuple(100 * float(value) for value in means)
+    """Return the percentages of SUMMARY; of one class and background the legacy ones say nothing, and are nan."""
+    legacy = _means(scores(confusion, drop_last=True)) if len(confusion) >= 3 else (math.nan,) * 3
+    return (*_means(scores(confusion)), *legacy)
+
+
+def _means(result: Scores) -> tuple[float, ...]:
+    return tuple(100 * float(mean) for mean in (result.miou, result.mean_precision, result.mean_recall))
 
 
 def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, np.ndarray]) -> None:

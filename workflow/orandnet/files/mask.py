@@ -44,17 +44,24 @@ def write_mask(path: Path, mask: np.ndarray) -> str:
         path: the PNG.
         mask: (H, W) uint8 mask ids, 255 = ignore.
     """
+    try:
+        encoded = encode_mask(mask)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded)
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def encode_mask(mask: np.ndarray) -> bytes:
+    """Return an 8-bit palette PNG in VOC colours of a mask, (H, W) uint8 mask ids."""
     if mask.dtype != np.uint8 or mask.ndim != 2 or 0 in mask.shape:
-        raise ValueError(
-            f"{path}: a mask must be a filled (H, W) uint8 array, not {mask.dtype} {mask.shape}; convert it."
-        )
+        raise ValueError(f"a mask must be a filled (H, W) uint8 array, not {mask.dtype} {mask.shape}; convert it.")
     image = Image.fromarray(mask)
     image.putpalette(_PALETTE)
     encoded = io.BytesIO()
     image.save(encoded, format="PNG")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.getbuffer())
-    return hashlib.sha256(encoded.getbuffer()).hexdigest()
+    return encoded.getvalue()
 
 
 def read_mask(path: Path) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""Fusing the CAMs of several classifiers: `or_cam`, `and_cam` and `mean_cam` take any number of arrays."""
+"""Fusing the CAMs of several classifiers: `or_cam`, `and_cam`, `mean_cam` and `sum_cam` take any number of arrays."""
 
-from orandnet.fusion.probability import and_cam, mean_cam, or_cam
+from orandnet.fusion.probability import and_cam, mean_cam, or_cam, sum_cam
 
-__all__ = ["and_cam", "mean_cam", "or_cam"]
+__all__ = ["and_cam", "mean_cam", "or_cam", "sum_cam"]

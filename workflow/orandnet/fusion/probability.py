@@ -1,4 +1,4 @@
-"""Probabilistic OR, AND and MEAN of class activation maps.
+"""Probabilistic OR, AND and MEAN of class activation maps, and their plain SUM.
 
 A score in [0, 1] is read as the probability that the pixel shows the class. For members that err independently
 (Park and Shim, 2024; for two members the OR is a + b - ab and the AND is ab),
@@ -6,7 +6,7 @@ A score in [0, 1] is read as the probability that the pixel shows the class. For
     or_cam(p_1 .. p_n)  = 1 - (1 - p_1) ... (1 - p_n)    at least one member sees the class: recall
     and_cam(p_1 .. p_n) = p_1 ... p_n                    all members see it: precision
 
-Arrays are numpy or torch, float in [0, 1], all of one shape; so are the results.
+Arrays are numpy or torch, float in [0, 1], all of one shape; so are the results, but for the sum.
 """
 
 from functools import reduce
@@ -52,4 +52,14 @@ def mean_cam(*cams):
     return reduce(add, cams) / len(cams)
 
 
-OPERATORS = {"or": or_cam, "and": and_cam, "mean": mean_cam}
+def sum_cam(*cams):
+    """Return the sum of the members, up to their number: the official release's naive ensemble, not renormalised.
+
+    Raises:
+        ValueError: if no CAM is given or the shapes differ.
+    """
+    _check(cams)
+    return reduce(add, cams)
+
+
+OPERATORS = {"or": or_cam, "and": and_cam, "mean": mean_cam, "sum": sum_cam}

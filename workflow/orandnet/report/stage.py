@@ -21,18 +21,36 @@ from orandnet.report.figures import Panel, draw_curves, draw_panels, heat_map, m
 from orandnet.report.layout import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
-from orandnet.report.tables import Row, pseudo_mask_table, scale_scheduling_table, segmentation_table, unscored_rows
+from orandnet.report.tables import (
+    SAME_PIXELS,
+    Row,
+    pseudo_mask_table,
+    scale_scheduling_table,
+    segmentation_table,
+    unscored_rows,
+    variant_table,
+)
 
 PUBLISHED = Path(__file__).parent
 CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
+OPTIONAL = ("legacy20_", SAME_PIXELS)  # starts of columns that are left out of a table where no row has them
 TABLE_COLUMNS = {
     "pseudo_masks": (
-        "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,num_seeds,"
-        "published_miou,published_precision,published_recall"
+        "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
+        "legacy20_miou,legacy20_miou_sd,legacy20_precision,legacy20_precision_sd,legacy20_recall,legacy20_recall_sd,"
+        "num_seeds,published_miou,published_precision,published_recall"
     ),
-    "segmentation": "method,stage,supervision,val,val_sd,test,num_seeds,published_val,published_test",
+    "segmentation": (
+        "method,stage,supervision,val,val_sd,legacy20_val,legacy20_val_sd,test,num_seeds,published_val,published_test"
+    ),
+    "variants": (
+        "method,schedule,split,scales,crf,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
+        "legacy20_miou,legacy20_miou_sd,legacy20_precision,legacy20_precision_sd,legacy20_recall,legacy20_recall_sd,"
+        "num_seeds"
+    ),
     "scale_scheduling": (
-        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,num_seeds,published_baseline,"
+        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
+        "num_seeds,published_baseline,"
         "published_scale_scheduling"
     ),
 }
@@ -44,37 +62,42 @@ def tables(
     predictions: list[Path],
     pseudo_masks_output: Path,
     segmentation_output: Path,
+    variants_output: Path,
     scale_scheduling_output: Path,
     settings: Settings,
 ) -> None:
-    """Write the three tables, measured beside published, in percent and full precision.
+    """Write the tables, measured beside published, in percent and full precision.
 
     Args:
         summaries: summary.csv of evaluated CAMs, one per method and seed, at their places in the results.
         predictions: summary.csv of evaluated predictions, one per method, schedule, seed and split.
         pseudo_masks_output: table 1 (CSV).
         segmentation_output: table 2 (CSV).
+        variants_output: table 2 by inference, single or multi scale, without and with CRF (CSV).
         scale_scheduling_output: table 3 (CSV).
         settings: which methods, in which order. Where nothing could be scored, they have rows without numbers.
     """
     if not settings.scored:
         _write(pseudo_masks_output, "pseudo_masks", unscored_rows(settings.pseudo_mask_methods))
         _write(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
+        _write(variants_output, "variants", unscored_rows(settings.segmentation_methods))
         _write(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
         return
-    masks = _measured(summaries)
-    segmented = [row for row in _measured(predictions) if row["variant"] == settings.variant]
-    table1 = pseudo_mask_table(masks, _published("pseudo_masks"), settings.pseudo_mask_methods)
+    masks, predicted, legacy20 = _measured(summaries), _measured(predictions), settings.legacy20
+    segmented = [row for row in predicted if row["variant"] == settings.variant]
+    table1 = pseudo_mask_table(masks, _published("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
     table2 = segmentation_table(
         segmented,
         _published("segmentation"),
         settings.segmentation_methods,
         schedule=settings.segmentation_schedule,
         tuned=settings.tuned_on_ground_truth,
+        legacy20=legacy20,
     )
     table3 = scale_scheduling_table(segmented, _published("scale_scheduling"), settings.scale_scheduling_methods)
     _write(pseudo_masks_output, "pseudo_masks", table1)
     _write(segmentation_output, "segmentation", table2)
+    _write(variants_output, "variants", variant_table(predicted, legacy20=legacy20))
     _write(scale_scheduling_output, "scale_scheduling", table3)
 
 
@@ -134,8 +157,13 @@ def _read(path: Path) -> list[Row]:
     return pandas.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
 
 
-def _write(path: Path, table: str, rows: Iterable[Row]) -> None:
-    frame = pandas.DataFrame(rows, columns=TABLE_COLUMNS[table].split(","), dtype=object)
+def _write(path: Path, table: str, rows: list[Row]) -> None:
+    columns = [
+        column
+        for column in TABLE_COLUMNS[table].split(",")
+        if not column.startswith(OPTIONAL) or any(column in row for row in rows)
+    ]
+    frame = pandas.DataFrame(rows, columns=columns, dtype=object)
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 

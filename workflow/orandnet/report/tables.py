@@ -1,4 +1,4 @@
-"""The three tables: measured means and standard deviations over seeds, beside what was published.
+"""The tables: measured means and standard deviations over seeds, beside what was published.
 
 Rows go in and out as dicts of column -> value; numbers are percent in full precision, an empty text is "unknown".
 """
@@ -9,7 +9,9 @@ from statistics import fmean, stdev
 
 RULES = ("fixed", "best_miou", "precision_ge_recall")
 METRICS = ("miou", "precision", "recall")
+LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
 FULLY_SUPERVISED = "fsss"
+SAME_PIXELS = "scale_same_pixels"
 
 Row = dict[str, object]
 
@@ -24,30 +26,40 @@ def mean_and_sd(values: Iterable[object]) -> tuple[object, object]:
     return (fmean(known) if known else "", stdev(known) if len(known) > 1 else "")
 
 
-def pseudo_mask_table(measured: list[Row], published: list[Row], methods: Sequence[str] = ()) -> list[Row]:
+def pseudo_mask_table(
+    measured: list[Row], published: list[Row], methods: Sequence[str] = (), *, legacy20: bool = False
+) -> list[Row]:
     """Return table 1: every method under every threshold rule.
 
     Args:
         measured: one row per method, seed and threshold_rule with background_threshold, miou, precision, recall.
         published: rows of method, miou, precision, recall.
         methods: order of the methods; empty = all that were measured.
+        legacy20: also show the metrics without the last class.
     """
     literature = {row["method"]: row for row in published}
+    metrics = METRICS + LEGACY if legacy20 else METRICS
     return [
-        _pseudo_mask_row(method, rule, measured, literature.get(method, {}))
+        _pseudo_mask_row(method, rule, measured, literature.get(method, {}), metrics)
         for method in methods or _distinct(measured, "method")
         for rule in RULES
     ]
 
 
-def _pseudo_mask_row(method: str, rule: str, measured: list[Row], literature: Row) -> Row:
+def _pseudo_mask_row(method: str, rule: str, measured: list[Row], literature: Row, metrics: Sequence[str]) -> Row:
     rows = _select(measured, method=method, threshold_rule=rule)
     result: Row = {"method": method, "threshold_rule": rule}
     result["background_threshold"], _ = mean_and_sd(row["background_threshold"] for row in rows)
-    for metric in METRICS:
-        result[metric], result[f"{metric}_sd"] = mean_and_sd(row[metric] for row in rows)
-    result["num_seeds"] = len(rows)
+    result |= _seed_means(rows, metrics)
     return result | {f"published_{metric}": literature.get(metric, "") for metric in METRICS}
+
+
+def _seed_means(rows: list[Row], metrics: Sequence[str]) -> Row:
+    """Return mean and deviation of each metric over the rows of the seeds, and their number."""
+    result: Row = {}
+    for metric in metrics:
+        result[metric], result[f"{metric}_sd"] = mean_and_sd(row[metric] for row in rows)
+    return result | {"num_seeds": len(rows)}
 
 
 def segmentation_table(
@@ -57,6 +69,7 @@ def segmentation_table(
     *,
     schedule: str,
     tuned: bool = False,
+    legacy20: bool = False,
 ) -> list[Row]:
     """Return table 2: the measured methods, then the published ones that were not measured.
 
@@ -69,11 +82,14 @@ def segmentation_table(
         methods: order of the measured methods; empty = all that were measured.
         schedule: which training schedule to show.
         tuned: whether the ground truth chose the threshold of the pseudo masks.
+        legacy20: also show the mean IoU on val without the last class.
     """
     literature = {row["method"]: row for row in published}
     rows = [row for row in measured if row["schedule"] == schedule]
     methods = methods or _distinct(rows, "method")
     own = [_segmentation_row(method, rows, literature.get(method, {}), schedule, tuned) for method in methods]
+    if legacy20:
+        own = [row | _legacy_on_val(rows, row["method"]) for row in own]
     return own + [_published_row(row) for row in published if row["method"] not in methods]
 
 
@@ -84,7 +100,7 @@ def _segmentation_row(method: str, rows: list[Row], literature: Row, schedule: s
     test, _ = mean_and_sd(row["miou"] for row in rows if (row["method"], row["split"]) == (method, "test"))
     return {
         "method": method,
-        "stage": "" if full else {"baseline": "1", "scale": "1+2"}[schedule],
+        "stage": "" if full else "1" if schedule == "baseline" else "1+2",
         "supervision": "F" if full else "I+T" if tuned else "I",
         "val": val,
         "val_sd": val_sd,
@@ -95,17 +111,47 @@ def _segmentation_row(method: str, rows: list[Row], literature: Row, schedule: s
     }
 
 
+def _legacy_on_val(rows: list[Row], method: str) -> Row:
+    mean, deviation = mean_and_sd(row["legacy20_miou"] for row in _select(rows, method=method, split="val"))
+    return {"legacy20_val": mean, "legacy20_val_sd": deviation}
+
+
 def _published_row(row: Row) -> Row:
     head = {"method": row["name"], "stage": row["stage"], "supervision": row["supervision"]}
     unmeasured = dict.fromkeys(("val", "val_sd", "test", "num_seeds"), "")
     return head | unmeasured | {"published_val": row["val"], "published_test": row["test"]}
 
 
+def variant_table(measured: list[Row], *, legacy20: bool = False) -> list[Row]:
+    """Return table 2 by inference: single and multi scale (ss, ms), each without and with a dense CRF.
+
+    Args:
+        measured: one row per method, schedule, seed, split and variant (ss, ms, ss_crf, ms_crf) with miou, precision,
+            recall; the rows of the table follow their order.
+        legacy20: also show the metrics without the last class.
+    """
+    groups: dict[tuple, list[Row]] = {}
+    for row in measured:
+        groups.setdefault(tuple(row[key] for key in ("method", "schedule", "split", "variant")), []).append(row)
+    metrics = METRICS + LEGACY if legacy20 else METRICS
+    return [
+        {
+            "method": method,
+            "schedule": schedule,
+            "split": split,
+            "scales": variant.removesuffix("_crf"),
+            "crf": "yes" if variant.endswith("_crf") else "no",
+            **_seed_means(rows, metrics),
+        }
+        for (method, schedule, split, variant), rows in groups.items()
+    ]
+
+
 def scale_scheduling_table(measured: list[Row], published: list[Row], methods: Sequence[str] = ()) -> list[Row]:
     """Return table 3: validation mIoU of training at full scale and with the scale schedule.
 
     Args:
-        measured: one row per method, schedule (baseline, scale), seed and split with miou.
+        measured: one row per method, schedule (baseline, scale, perhaps scale_same_pixels), seed and split with miou.
         published: rows of method, baseline, scale_scheduling.
         methods: order of the methods; empty = all with both schedules.
     """
@@ -119,16 +165,20 @@ def scale_scheduling_table(measured: list[Row], published: list[Row], methods: S
 
 
 def _scale_scheduling_row(method: str, on_val: list[Row], literature: Row) -> Row:
-    baseline = _select(on_val, method=method, schedule="baseline")
-    scale = _select(on_val, method=method, schedule="scale")
-    if {row["seed"] for row in baseline} != {row["seed"] for row in scale}:
-        raise ValueError(
-            f"{method}: the schedules baseline and scale were trained with different seeds; train both with the same."
-        )
+    columns = {"baseline": "baseline", "scale": "scale_scheduling"}
+    if any((row["method"], row["schedule"]) == (method, SAME_PIXELS) for row in on_val):
+        columns[SAME_PIXELS] = SAME_PIXELS
     result: Row = {"method": method}
-    result["baseline"], result["baseline_sd"] = mean_and_sd(row["miou"] for row in baseline)
-    result["scale_scheduling"], result["scale_scheduling_sd"] = mean_and_sd(row["miou"] for row in scale)
-    result["num_seeds"] = len(baseline)
+    seeds = {row["seed"] for row in _select(on_val, method=method, schedule="baseline")}
+    for schedule, column in columns.items():
+        rows = _select(on_val, method=method, schedule=schedule)
+        if {row["seed"] for row in rows} != seeds:
+            raise ValueError(
+                f"{method}: the schedules baseline and {schedule} were trained with different seeds; train both with "
+                "the same."
+            )
+        result[column], result[f"{column}_sd"] = mean_and_sd(row["miou"] for row in rows)
+    result["num_seeds"] = len(seeds)
     return result | {f"published_{key}": literature.get(key, "") for key in ("baseline", "scale_scheduling")}
 
 

@@ -34,6 +34,56 @@ def crop_side(crop_size: int, factor: float, *, scale_crop: bool) -> int:
     return max(1, round(crop_size * factor)) if scale_crop else crop_size
 
 
+def pixels_seen(
+    size: tuple[int, int], factor: float, *, crop_size: int, scale_crop: bool, random_scale: tuple[float, float]
+) -> float:
+    """Return how many pixels of an image its training window shows on average; padding does not count.
+
+    Args:
+        size: (H, W) of the image.
+        factor: of the schedule.
+        crop_size: side of the window at factor 1.
+        scale_crop: whether the window shrinks with the images.
+        random_scale: range of the random factor, of which a few evenly spaced values stand for all.
+    """
+    side = crop_side(crop_size, factor, scale_crop=scale_crop)
+    low, high = random_scale
+    scales = low + (np.arange(8) + 0.5) / 8 * (high - low)
+    shown = [np.minimum(scaled_size(size, factor * scale), side).prod() for scale in scales]
+    return float(np.mean(shown))
+
+
+def steps_of_equal_pixels(
+    num_steps: int, pixels: dict[float, float], *, factors: tuple[float, ...], fraction: float
+) -> int:
+    """Return the steps of a scheduled training that sees as many pixels as `num_steps` steps at factor 1.
+
+    Small images are cheaper, so there are more steps: what the schedule gains is then not owed to seeing less, nor
+    lost to it. The totals differ by less than the pixels of one step.
+
+    Args:
+        num_steps: of the training at factor 1.
+        pixels: factor -> pixels of a step; 1.0 is among the factors.
+        factors: of the schedule.
+        fraction: of the schedule.
+    """
+    wanted = num_steps * pixels[1.0]
+    # the share of the steps that each factor has does not depend on their number, but for rounding
+    mean = (1 - fraction) * pixels[1.0] + fraction * np.mean([pixels[factor] for factor in factors])
+    guess = max(1, round(wanted / mean))
+    return min(
+        range(max(1, guess - len(factors) - 1), guess + len(factors) + 2),
+        key=lambda steps: abs(pixels_of_steps(steps, pixels, factors=factors, fraction=fraction) - wanted),
+    )
+
+
+def pixels_of_steps(
+    num_steps: int, pixels: dict[float, float], *, factors: tuple[float, ...], fraction: float
+) -> float:
+    """Return the pixels of a training of `num_steps` steps with this schedule (arguments: `steps_of_equal_pixels`)."""
+    return sum(pixels[scale_factor(step / num_steps, factors=factors, fraction=fraction)] for step in range(num_steps))
+
+
 def rescale_rgb(rgb: np.ndarray, factor: float) -> np.ndarray:
     """Return (h, w, 3) uint8 of (H, W, 3) uint8: bilinear, with antialias where it shrinks."""
     height, width = scaled_size(rgb.shape[:2], factor)

@@ -1,14 +1,15 @@
 """Settings of the segmentation stage."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
 from orandnet.settings import Backbone, Section
 from orandnet.training.settings import RandomScale, Training
 
-Schedule = Literal["baseline", "scale"]
+GROUND_TRUTH = "ground_truth"  # in `methods`: trained on true masks, the fully supervised reference
+Schedule = Literal["baseline", "scale", "scale_same_pixels"]
 
 
 class SegmenterBackbone(Backbone):
@@ -34,7 +35,7 @@ class SegmenterTraining(Training):
 
 
 class ScaleSchedule(Section):
-    """How the training images and masks grow in the schedule `scale`."""
+    """How the training images and masks grow in the schedules `scale` and `scale_same_pixels`."""
 
     factors: tuple[float, ...] = Field(
         (0.33, 0.5, 0.7, 1.0), min_length=1, description="factors of the image side, ascending, in (0, 1]"
@@ -73,7 +74,7 @@ class TrainSettings(Section):
     random_scale: RandomScale = Field(
         (0.7, 1.3), description="range of the random factor of the image side, on top of the schedule's"
     )
-    scale_schedule: ScaleSchedule = Field(ScaleSchedule(), description="used by the schedule `scale`")
+    scale_schedule: ScaleSchedule = Field(ScaleSchedule(), description="used by `scale` and `scale_same_pixels`")
     label_smoothing: float = Field(
         0.1, ge=0, le=0.5, description="probability of the target that the other classes share"
     )
@@ -90,7 +91,12 @@ class Settings(TrainSettings):
         description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
         "fully supervised reference",
     )
-    schedules: list[Schedule] = Field(["baseline", "scale"], min_length=1, description="baseline, scale or both")
+    schedules: list[Schedule] = Field(
+        ["baseline", "scale"],
+        min_length=1,
+        description="baseline: full size throughout; scale: small images first, in the same number of steps; "
+        "scale_same_pixels: the same with more steps, until it has seen as many pixels as the baseline",
+    )
     initial_source: str | None = Field(
         None,
         description="source whose trained classifier gives the first weights of the backbone",
@@ -103,10 +109,10 @@ def schedule_factors(settings: TrainSettings, schedule: str) -> tuple[float, ...
     Raises:
         ValueError: if there is no such schedule.
     """
-    choices = {"baseline": (1.0,), "scale": settings.scale_schedule.factors}
-    if schedule not in choices:
-        raise ValueError(f"schedule: {schedule!r} is unknown; choose {' or '.join(choices)}.")
-    return choices[schedule]
+    schedules = get_args(Schedule)
+    if schedule not in schedules:
+        raise ValueError(f"schedule: {schedule!r} is unknown; choose {' or '.join(schedules)}.")
+    return (1.0,) if schedule == "baseline" else settings.scale_schedule.factors
 
 
 def training_settings(settings: Settings, schedule: str) -> TrainSettings:

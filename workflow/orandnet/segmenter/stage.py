@@ -1,5 +1,6 @@
 """Train the segmenter on pseudo masks, or on ground truth as the fully supervised reference."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from orandnet.files.checkpoint import load_backbone, save_weights
 from orandnet.files.mask import MaskList
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
 from orandnet.segmenter.sample import TrainingPairs
-from orandnet.segmenter.settings import TrainSettings, schedule_factors
+from orandnet.segmenter.scale_schedule import pixels_seen, steps_of_equal_pixels
+from orandnet.segmenter.settings import SegmenterTraining, TrainSettings, schedule_factors
 from orandnet.training.loop import fit, write_history
 from orandnet.training.pixel_loss import pixel_cross_entropy
 from orandnet.training.state import remove_state
@@ -43,12 +45,15 @@ def run(
     torch.manual_seed(random_seed)  # initial values of the new layers
     network = start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights).to(place)
     factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
+    training = settings.training
+    if schedule == "scale_same_pixels":
+        training = with_pixels_of_baseline(settings, [record.size for record in records])
     history = fit(
         network,
         sample=TrainingPairs(records, read_mask, settings, factors, pad_rgb),
         num_samples=len(records),
         loss=lambda network, batch: training_loss(network, batch, settings),
-        settings=settings.training,
+        settings=training,
         groups=network.groups(settings.training.head_learning_rate_factor),
         state=state,
         key=key,
@@ -60,6 +65,30 @@ def run(
     write_history(history_output, history)
     save_weights(output, network.state_dict(), describe(settings, images.class_names))
     remove_state(state)
+
+
+def with_pixels_of_baseline(settings: TrainSettings, sizes: list[tuple[int, int]]) -> SegmenterTraining:
+    """Return the settings of a training, lengthened until the scale schedule sees the baseline's pixels.
+
+    Args:
+        settings: with the training of the baseline.
+        sizes: (H, W) of the training images.
+    """
+    schedule, training = settings.scale_schedule, settings.training
+    window = {
+        "crop_size": settings.crop_size,
+        "scale_crop": schedule.scale_crop,
+        "random_scale": settings.random_scale,
+    }
+    pixels = {
+        factor: sum(number * pixels_seen(size, factor, **window) for size, number in Counter(sizes).items())
+        for factor in {*schedule.factors, 1.0}
+    }
+    steps = steps_of_equal_pixels(
+        training.num_steps(len(sizes)), pixels, factors=schedule.factors, fraction=schedule.fraction
+    )
+    epochs = -(-steps // training.steps_per_epoch(len(sizes)))
+    return training.model_copy(update={"epochs": epochs, "max_iterations": steps})
 
 
 def mask_reader(

@@ -48,10 +48,7 @@ class _Steps:
     def __init__(self, num_samples: int, settings: Training, random_seed: int):
         self.num_samples, self.random_seed = num_samples, random_seed
         self.batch_size = min(settings.batch_size, num_samples)
-        self.per_epoch = num_samples // self.batch_size  # a last small batch is left out: batch norm needs many
-        self.total = self.per_epoch * settings.epochs
-        if settings.max_iterations is not None:
-            self.total = min(self.total, settings.max_iterations)
+        self.per_epoch, self.total = settings.steps_per_epoch(num_samples), settings.num_steps(num_samples)
         self.start = 0
 
     def __len__(self) -> int:

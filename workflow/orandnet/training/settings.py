@@ -34,3 +34,12 @@ class Training(Section):
     power: float = Field(0.9, gt=0, description="of the poly schedule")
     warmup_iterations: int = Field(0, ge=0, description="steps over which the rate rises linearly from 0")
     clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient")
+
+    def steps_per_epoch(self, num_samples: int) -> int:
+        """Return the steps of a pass over the samples; a last small batch is left out: batch norm needs many."""
+        return num_samples // min(self.batch_size, num_samples)
+
+    def num_steps(self, num_samples: int) -> int:
+        """Return the steps of the whole training."""
+        steps = self.steps_per_epoch(num_samples) * self.epochs
+        return steps if self.max_iterations is None else min(steps, self.max_iterations)

@@ -1,0 +1,15 @@
+"""Settings of the section `submission`."""
+
+from pydantic import Field
+
+from orandnet.settings import Section
+
+
+class Settings(Section):
+    """Which predictions of the test split go into the archive for the PASCAL VOC server."""
+
+    schedule: str | None = Field(
+        None, description="training schedule of the segmenter; null for that of report.segmentation_schedule"
+    )
+    variant: str | None = Field(None, description="one of prediction.variants; null for that of report.variant")
+    seed: int | None = Field(None, ge=0, description="one of the run's seeds; null for the first")

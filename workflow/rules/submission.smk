@@ -1,0 +1,25 @@
+rule submission:
+    input:
+        index="results/{run}/dataset/index.csv",
+        manifest="results/{run}/dataset/manifest.json",
+        masks=lambda wildcards: [
+            f"results/{wildcards.run}/prediction/{wildcards.method}/{CONFIG.submission_settings.schedule}"
+            f"/seed{CONFIG.submission_settings.seed}/test/{shard}.csv"
+            for shard in SHARDS
+        ],
+    output:
+        "results/{run}/submission/{method}.tar.gz",
+    log:
+        "results/{run}/logs/submission/{method}.log",
+    conda:
+        "../../envs/orandnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=settings(lambda wildcards: CONFIG.submission_settings),
+        code=code("submission"),
+    shell:
+        "orandnet submission write --index {input.index} --masks {input.masks} --output {output}"
+        " --settings {params.settings:q} &> {log}"
