@@ -156,6 +156,38 @@ def test_false_given_as_text_is_false():
         ),
         ({"segmenter__schedules": ["baseline"]}, "report.segmentation_schedule: 'scale' is not among "),
         (
+            {"sources__amn": {"kind": "amn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not None; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__amn": {"kind": "amn", "seed_source": "cmn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not 'cmn'; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__amn": {"kind": "amn", "seed_source": "amn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not 'amn'; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__b": {"kind": "amn", "seed_source": "a"}, "sources__a": {"kind": "amn", "seed_source": "cnn"}},
+            "sources.b.seed_source: kind amn learns from another source, not 'a'; choose from ['cnn', 'vit'].",
+        ),
+        ({"sources__vit__seed_source": "cnn"}, "sources.vit.seed_source: 'cnn' is not read by kind vit; drop the key."),
+        (
+            {
+                "classifier__amn__start_from_seed": True,
+                "sources__a": {"kind": "amn", "seed_source": "cnn"},
+                "sources__b": {"kind": "amn", "seed_source": "vit"},
+            },
+            "sources.b.classifier.amn.start_from_seed: the seed source 'vit' is not of kind cnn; write false.",
+        ),
+        (
+            {
+                "sources__vit__irn": {"labels": {"foreground_threshold": 2}},
+                "sources__amn": {"kind": "amn", "seed_source": "vit"},
+            },
+            "sources.vit.irn.labels.foreground_threshold: ",
+        ),
+        (
             {"ensembles__ours__orandnet": {"crop_size": None, "training": {"batch_size": 4}}},
             "ensembles.ours.orandnet: ",
         ),
@@ -200,6 +232,15 @@ def test_a_submission_is_what_table_2_shows_of_the_first_seed_unless_it_is_chose
 mappings = st.recursive(
     st.integers() | st.none(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
 ).filter(lambda value: isinstance(value, dict))
+
+
+def test_a_source_of_kind_amn_has_the_recipe_of_amn_where_the_config_names_no_other():
+    config = load(changed(sources__amn={"kind": "amn", "seed_source": "cnn"}, classifier={"training": {"epochs": 7}}))
+    training = config.classifier_of("amn").training
+    assert (training.optimizer, training.head_learning_rate_factor, training.epochs) == ("adam", 20, 7)
+    assert config.classifier_of("cnn").training.optimizer == "sgd"
+    assert config.cam_of("amn").normalise == "min_max"
+    assert "amn" in config.cam_methods
 
 
 @given(mappings, mappings)

@@ -105,7 +105,7 @@ def _unfit_sources(config):
             if seed is not None:
                 yield f"{place}.seed_source: {seed!r} is not read by kind {source.kind}; drop the key."
         elif seed not in seeds:
-            yield f"{place}.seed_source: kind amn learns from another source's CAM, not {seed!r}; choose from {seeds}."
+            yield f"{place}.seed_source: kind amn learns from another source, not {seed!r}; choose from {seeds}."
         elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
             yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
         else:

@@ -25,7 +25,6 @@ def amn_maps(
         (K, h, w) float32 in [0, 1], not normalised.
     """
     labels = label_vector(classes, network.num_foreground).to(rgb.device)
-    logits = summed_maps(lambda image: network(image, labels.expand(len(image), -1)), rgb, scales=scales, flip=flip) / (
-        len(scales) * (1 + flip)
-    )
+    total = summed_maps(lambda image: network(image, labels.expand(len(image), -1)), rgb, scales=scales, flip=flip)
+    logits = total / (len(scales) * (2 if flip else 1))
     return logits.softmax(dim=0)[torch.tensor(classes, dtype=torch.int64, device=rgb.device)]
