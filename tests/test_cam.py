@@ -8,7 +8,6 @@ from PIL import Image
 from orandnet.cam.attention import attribution, rollout, vit_maps
 from orandnet.cam.maps import CAMS
 from orandnet.cam.multiscale import cnn_maps, resize_image
-from orandnet.cam.recording import recorded_attention
 from orandnet.cam.settings import Settings
 from orandnet.cam.stage import run
 from orandnet.classifier.network import create_classifier
@@ -30,6 +29,9 @@ TRAINED = {
         backbone={"model": "test_vit", "pretrained": False},
         crop_size=64,
         vit={"stem": {"model": "test_resnet", "pretrained": False}, "stem_stride": 16},
+    ),
+    "mctformer": ClassifierSettings(
+        kind="mctformer", backbone={"model": "test_vit", "pretrained": False}, crop_size=32, vit={"patch_size": 8}
     ),
 }
 
@@ -119,35 +121,6 @@ def test_attention_without_slope_leaves_each_token_to_itself():
     attention = torch.full((2, 1, 3, 3), 1 / 3)
     found = rollout([attention], [torch.zeros_like(attention)])
     torch.testing.assert_close(found, torch.eye(3).expand(2, 3, 3))
-
-
-def test_recorded_attention_is_the_softmax_of_every_block_in_order(networks):
-    model = networks["vit"].model
-    with recorded_attention(model) as recorded:
-        networks["vit"](photographs(2, 32, 32))
-    assert len(recorded) == len(model.blocks)
-    for attention in recorded:
-        assert attention.shape == (2, model.blocks[0].attn.num_heads, 17, 17)
-        torch.testing.assert_close(attention.sum(dim=-1), torch.ones(attention.shape[:-1]))
-
-
-def test_fused_attention_and_hooks_are_put_back_even_after_an_exception(networks):
-    layers = [block.attn for block in networks["vit"].model.blocks]
-    layers[1].fused_attn = False
-    before = [layer.fused_attn for layer in layers]
-    with pytest.raises(IndexError), recorded_attention(networks["vit"].model) as recorded:
-        recorded[len(layers) * any(layer.fused_attn for layer in layers)]
-    assert [layer.fused_attn for layer in layers] == before
-    assert not any(layer.attn_drop._forward_hooks for layer in layers)
-    layers[1].fused_attn = before[0]
-
-
-def test_the_forward_pass_is_the_same_fused_or_not(networks):
-    rgb = photographs(2, 32, 32)
-    with torch.no_grad():
-        fused = networks["vit"](rgb)
-        with recorded_attention(networks["vit"].model):
-            torch.testing.assert_close(networks["vit"](rgb), fused, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["vit", "hybrid"])

@@ -54,6 +54,8 @@ class MctformerClassifier(nn.Module):
             )
         if settings.backbone.model_options.get("patch_drop_rate"):
             raise ValueError("backbone.model_options.patch_drop_rate: kind: mctformer needs all patches; drop the key.")
+        # as in the release; after a layer normalisation with equal scales, the mean of a token would always be zero
+        self.model.norm = nn.Identity()
         multiply_class_token(self.model, num_foreground)
         self.normalise = token_normalise(self.model, settings)
         width = self.model.embed_dim
