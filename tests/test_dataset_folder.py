@@ -131,5 +131,5 @@ def test_an_image_in_two_folders_is_named(settings):
 
 def test_missing_folders_are_named(settings, tmp_path):
     refused(changed(settings, masks="none"), "dataset.masks: there is no folder none")
-    (tmp_path / "labels.csv").write_text("image_id,labels\na,owl\n")
+    (tmp_path / "labels.csv").write_text("image_id,labels,split\na,owl,train\nb,owl,val\n")
     refused(changed(settings, root=tmp_path / "none", labels=str(tmp_path / "labels.csv")), "dataset.root: there is no")

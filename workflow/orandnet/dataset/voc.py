@@ -49,6 +49,9 @@ def source_files(settings: Settings) -> list[Path]:
     """
     if settings.kind == "scenes":
         return []
+    if settings.kind == "coco":
+        candidates = [settings.root / "annotations" / f"instances_{split}2014.json" for split in ("train", "val")]
+        return [path for path in candidates if path.is_file() and not settings.download]
     folder = settings.root / "ImageSets" / "Segmentation"
     names = [getattr(settings.lists, split) for split in SPLITS]
     candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
