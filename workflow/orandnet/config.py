@@ -8,7 +8,7 @@ from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
-from orandnet.config_errors import describe
+from orandnet.config_errors import derived_keys, describe, without_masks
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.fusion.settings import Settings as FusionSettings
@@ -202,21 +202,10 @@ def _contradictions(config: Config):
                 f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
                 f"{config.cam_methods}."
             )
-    if not config.dataset.scored:
-        yield from _without_masks(config)
+    yield from without_masks(config, GROUND_TRUTH)
     yield from _repeated_or_empty(config)
     yield from _unknown_sources(config)
     yield from _unknown_rows(config)
-
-
-def _without_masks(config: Config):
-    """What needs true masks that the data set does not have."""
-    for row, method in config.segmenter.methods.items():
-        if method == GROUND_TRUTH:
-            yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
-    if config.pseudo_mask.threshold_rule != "fixed":
-        rule = config.pseudo_mask.threshold_rule
-        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
 
 
 def _repeated_or_empty(config: Config):
@@ -228,10 +217,7 @@ def _repeated_or_empty(config: Config):
             yield f"pseudo_mask.overrides: {method!r} is not made by this run; choose from {config.cam_methods}."
     if "val" not in config.prediction.splits:
         yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
-    if config.report.tuned_on_ground_truth:
-        yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
-    if not config.report.scored:
-        yield "report.scored: follows from dataset.masks; drop the key."
+    yield from derived_keys(config.report)
 
 
 def _unknown_sources(config: Config):

@@ -3,6 +3,7 @@
 import difflib
 import types
 import typing
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,3 +60,23 @@ def _section(annotation: object) -> object:
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return next(part for part in typing.get_args(annotation) if part is not type(None))
     return annotation
+
+
+def without_masks(config: BaseModel, ground_truth: str) -> Iterator[str]:
+    """Yield what needs true masks in a config whose data set has none; `ground_truth` is how methods ask for them."""
+    if config.dataset.scored:
+        return
+    for row, method in config.segmenter.methods.items():
+        if method == ground_truth:
+            yield f"segmenter.methods.{row}: {method} needs true masks; give dataset.masks, or drop the row."
+    if config.pseudo_mask.threshold_rule != "fixed":
+        rule = config.pseudo_mask.threshold_rule
+        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
+
+
+def derived_keys(report: BaseModel) -> Iterator[str]:
+    """Yield the keys of the section `report` that are worked out from other sections and yet given."""
+    if report.tuned_on_ground_truth:
+        yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
+    if not report.scored:
+        yield "report.scored: follows from dataset.masks; drop the key."

@@ -23,6 +23,7 @@ below, which is the published recipe where there is one. Unknown keys and wrong 
 |---|---|
 | `../config.yaml` | the embedded scenes, on two CPU cores in minutes |
 | `voc_subset.yaml` | photographs of six VOC classes, small networks, on two CPU cores |
+| `coco2014.yaml` | COCO 2014, pretrained networks, three seeds, on GPUs |
 | `custom.yaml` | a folder of images with a CSV of labels, small networks, on two CPU cores in minutes |
 
 A source's `classifier` and `cam`, and an ensemble's `fusion` and `orandnet`, hold the keys of those sections that
