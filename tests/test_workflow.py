@@ -63,7 +63,8 @@ def ancestors(job: Job, jobs: list[Job]) -> list[Job]:
 
 
 def reads_ground_truth(job: Job) -> bool:
-    return any("ground_truth.json" in path or "SegmentationClass" in path for path in job.inputs)
+    signs = ("ground_truth.json", "SegmentationClass", "/coco/masks")
+    return any(sign in path for path in job.inputs for sign in signs)
 
 
 def is_weakly_supervised(job: Job) -> bool:
@@ -105,6 +106,7 @@ def test_no_command_names_a_folder_of_true_masks(experiment):
         if not reads_ground_truth(job) and job.rule != "dataset":
             assert "ground_truth.json" not in job.command
             assert "SegmentationClass" not in job.command
+            assert "/coco/" not in job.command
 
 
 def test_a_threshold_tuned_on_ground_truth_is_seen_by_the_guard_from_the_pseudo_masks_on(fresh):

@@ -64,7 +64,7 @@ def convert_coco(folder: Path, settings: Settings, *, threads: int) -> Settings:
     _write_labels(folder / "labels.csv", names, pictures)
     masks = settings.masks
     if masks is None:
-        masks = str((folder / "masks").absolute())
+        masks = str(folder / "masks")
         _write_masks(folder / "masks", [picture for its in pictures.values() for picture in its], threads)
     changes = {"kind": "folder", "classes": names, "labels": str(folder / "labels.csv"), "masks": masks}
     return Settings.model_validate({**settings.model_dump(), **changes, "download": False})
