@@ -58,6 +58,19 @@ def test_the_configs_of_the_project_load(path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({}, "segmenter.methods.fsss: ground_truth needs true masks"),
+        ({"pseudo_mask__threshold_rule": "best_miou"}, "pseudo_mask.threshold_rule: best_miou needs true masks"),
+    ],
+)
+def test_what_needs_true_masks_is_refused_where_there_are_none(changes, message):
+    data = {"kind": "folder", "root": "x", "labels": "labels.csv"}
+    assert message in problem(changed(dataset=data, **changes))
+    load(changed(dataset=data | {"masks": "masks"}, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"sorces": {}}, "sorces: unknown key; did you mean 'sources'?"),
         ({"irn__boundary__radios": 3}, "irn.boundary.radios: unknown key; did you mean 'radius'?"),
         ({"classifier__training__lerning_rate": 1}, "classifier.training.lerning_rate: unknown key; did you mean "),

@@ -78,6 +78,7 @@ def test_a_class_list_fixes_the_order_and_refuses_other_names(settings):
 def test_masks_are_optional_for_train_aug_and_lie_in_a_folder_of_the_root_or_elsewhere(settings, tmp_path):
     given = with_masks(settings, "p1", "p2", "q1")
     assert survey(given).ground_truth["num_masks"] == 3
+    assert survey(changed(given, masks=str(settings.root / "images" / ".." / "masks"))).ground_truth["num_masks"] == 3
     (settings.root / "masks").rename(tmp_path / "elsewhere")
     assert survey(changed(settings, masks=str(tmp_path / "elsewhere"))).ground_truth["num_masks"] == 3
 
@@ -131,5 +132,5 @@ def test_an_image_in_two_folders_is_named(settings):
 
 def test_missing_folders_are_named(settings, tmp_path):
     refused(changed(settings, masks="none"), "dataset.masks: there is no folder none")
-    (tmp_path / "labels.csv").write_text("image_id,labels\na,owl\n")
+    (tmp_path / "labels.csv").write_text("image_id,labels,split\na,owl,train\nb,owl,val\n")
     refused(changed(settings, root=tmp_path / "none", labels=str(tmp_path / "labels.csv")), "dataset.root: there is no")

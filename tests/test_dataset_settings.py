@@ -10,7 +10,7 @@ from orandnet.dataset.settings import Settings
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "coco17"}, "'scenes' or 'voc'"),
+        ({"kind": "coco17"}, "'scenes', 'voc'"),
         ({"kind": "voc", "classes": ["cat"]}, "root: is missing"),
         ({"kind": "voc", "root": "x"}, "classes: are missing"),
         ({"root": "VOC2012"}, "root: VOC2012 is given with kind: scenes"),
@@ -20,6 +20,9 @@ from orandnet.dataset.settings import Settings
         ({"kind": "voc", "root": "x", "classes": ["background", "cat"]}, "leave out the background"),
         ({"kind": "voc", "root": "x", "classes": ["cat;dog"]}, "cannot be a class name"),
         ({"scenes": {"num_train": 50, "num_train_aug": 20}}, "num_train_aug: 20 is less than num_train, 50"),
+        ({"kind": "folder", "root": "x"}, "labels: annotations is no CSV"),
+        ({"kind": "folder", "labels": "a.csv"}, "root: is missing; kind: folder needs a folder, that of the images"),
+        ({"kind": "coco", "root": "x", "classes": ["cat"]}, "kind: coco takes both from the annotations"),
         ({"download": True}, "download: is not for kind: scenes"),
         ({"kind": "voc", "root": "x", "classes": ["a"], "download_test": True}, "download_test: goes with"),
         ({"limit": 0}, "greater than or equal to 1"),

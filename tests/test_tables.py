@@ -255,6 +255,17 @@ def test_the_screen_has_no_footnote_where_nothing_was_tuned(make):
     assert "†" not in printed(make()[1:])
 
 
+def test_without_true_masks_methods_have_rows_without_numbers_and_the_screen_says_why(make):
+    outputs = make(scored=False, pseudo_mask_methods=["ours"], segmentation_methods=["ours", "naive"])
+    rows = read_csv(outputs[1])
+    assert [(row["method"], row["num_seeds"]) for row in rows] == [("ours", "0"), ("naive", "0")]
+    assert {value for row in rows for key, value in row.items() if key not in ("method", "num_seeds")} == {""}
+    assert read_csv(outputs[2]) == []
+    text = printed(outputs)
+    assert text.count("nothing was scored: the data set has no true masks") == 2
+    assert "†" not in text
+
+
 def test_settings_survive_canonical_json():
     settings = Settings(pseudo_mask_methods=("vit", "ours"), panels=2)
     assert Settings.model_validate_json(settings.canonical_json()) == settings

@@ -39,8 +39,9 @@ rule dataset:
         "../../envs/orandnet.yaml"
     threads: 8  # at most what --cores gives
     resources:
-        mem_mb=2000,
-        runtime=60,
+        # the annotations of COCO are a third of a GB of JSON, its images ten times those of VOC
+        mem_mb=12000 if CONFIG.dataset.kind == "coco" else 2000,
+        runtime=240 if CONFIG.dataset.kind == "coco" else 60,
     params:
         settings=settings(lambda wildcards: CONFIG.dataset),
         code=code("dataset"),

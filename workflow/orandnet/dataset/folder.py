@@ -84,9 +84,11 @@ def _files(settings: Settings) -> tuple[dict[str, Path], dict[str, Path], Path |
     if not settings.root.is_dir():
         raise ValueError(f"dataset.root: there is no folder {settings.root}; give the folder of the images.")
     folder = _mask_folder(settings)
-    inside = (path for path in settings.root.rglob("*") if folder is None or folder not in path.parents)
+    root = settings.root.resolve()
+    inner = folder.resolve().relative_to(root) if folder and root in folder.resolve().parents else None
+    images = (path for path in settings.root.rglob("*") if inner is None or settings.root / inner not in path.parents)
     masks = files_by_stem(folder.iterdir(), (".png",)) if folder else {}
-    return files_by_stem(inside, IMAGE_SUFFIXES), masks, folder
+    return files_by_stem(images, IMAGE_SUFFIXES), masks, folder
 
 
 def _mask_folder(settings: Settings) -> Path | None:

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from orandnet.settings import Section
 
 NUM_SCENE_CLASSES = 6
-DOWNLOADED = ("voc",)
+DOWNLOADED = ("voc", "coco")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -81,15 +81,15 @@ class Scenes(Section):
 class FetchSettings(Section):
     """What a download depends on."""
 
-    kind: Literal["scenes", "voc", "folder"] = Field(
+    kind: Literal["scenes", "voc", "coco", "folder"] = Field(
         default="scenes",
-        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; folder: "
-        "images in a folder and a CSV of labels.",
+        description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; coco: COCO "
+        "2014, labels and masks from the annotations of its instances; folder: images in a folder and a CSV of labels.",
     )
     root: Path | None = Field(
         default=None,
-        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; folder: that of the images, which may lie in "
-        "folders of it.",
+        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; coco: with train2014, val2014 and "
+        "annotations; folder: that of the images, which may lie in folders of it.",
     )
     download_test: bool = Field(
         default=False,
@@ -103,14 +103,15 @@ class Settings(FetchSettings):
     scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
     download: bool = Field(
         default=False,
-        description="Download what is missing under root: VOC 2012 with SegmentationClassAug (kind: voc, 2 GB). URLs "
-        "and checksums: workflow/orandnet/dataset/sources/sources.csv.",
+        description="Download what is missing under root: VOC 2012 with SegmentationClassAug (2 GB), or COCO 2014 "
+        "(20 GB). URLs and checksums: workflow/orandnet/dataset/sources/sources.csv.",
     )
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,
         description="Foreground classes: names in the order of their mask ids 1, 2, ..., or a "
         "mapping of name to id in the mask files (a subset of a larger data set); a mapping is renumbered "
-        "1, 2, ... by ascending id. kind folder takes the names of its CSV, sorted, if there are none here.",
+        "1, 2, ... by ascending id. folder takes the names of its CSV, sorted, if there are none here; coco names "
+        "its own 80.",
     )
     other_mask_ids: Literal["error", "ignore"] = Field(
         default="error",
@@ -124,7 +125,8 @@ class Settings(FetchSettings):
     masks: Name | None = Field(
         default=None,
         description="Folder of the true masks under root, for evaluation only. voc: by default SegmentationClassAug "
-        "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored.",
+        "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored. coco: "
+        "drawn from the annotations, unless there are some here.",
     )
     labels: Name = Field(
         default="annotations",
@@ -145,11 +147,17 @@ class Settings(FetchSettings):
 
     @model_validator(mode="after")
     def _kind_has_what_it_needs(self):
-        needed = {"voc": "the folder that holds JPEGImages", "folder": "the folder of the images"}
+        needed = {
+            "voc": "the folder that holds JPEGImages",
+            "coco": "that of train2014",
+            "folder": "that of the images",
+        }
         if self.kind in needed and self.root is None:
-            raise ValueError(f"root: is missing; kind: {self.kind} needs {needed[self.kind]}.")
+            raise ValueError(f"root: is missing; kind: {self.kind} needs a folder, {needed[self.kind]}.")
         if self.kind == "voc" and not self.classes:
             raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
+        if self.kind == "coco" and (self.classes or self.labels != Settings.model_fields["labels"].default):
+            raise ValueError("classes and labels: kind: coco takes both from the annotations; drop them.")
         if self.kind == "folder" and not self.labels.endswith(".csv"):
             raise ValueError(
                 f"labels: {self.labels} is no CSV; kind: folder needs one with the columns image_id,labels."

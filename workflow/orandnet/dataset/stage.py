@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from orandnet.dataset.coco import convert_coco
 from orandnet.dataset.fetching import fetch_dataset
 from orandnet.dataset.index import write_rows
 from orandnet.dataset.scenes import generate
@@ -17,6 +18,8 @@ def run(
     """Check every file of the data set, then write its index, its manifest and how to read its true masks."""
     if settings.kind == "scenes":
         settings = generate(output.parent / "scenes", settings)
+    if settings.kind == "coco":
+        settings = convert_coco(output.parent / "coco", settings, threads=threads)
     found = survey(settings, threads=threads)
     write_rows(output, found.rows)
     _write_json(manifest_output, found.manifest)

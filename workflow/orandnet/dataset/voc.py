@@ -49,6 +49,9 @@ def source_files(settings: Settings) -> list[Path]:
     """
     if settings.kind == "scenes":
         return []
+    if settings.kind == "coco":
+        candidates = [settings.root / "annotations" / f"instances_{split}2014.json" for split in ("train", "val")]
+        return [path for path in candidates if path.is_file() and not settings.download]
     folder = settings.root / "ImageSets" / "Segmentation"
     names = [getattr(settings.lists, split) for split in SPLITS]
     candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
@@ -58,11 +61,12 @@ def source_files(settings: Settings) -> list[Path]:
 
 
 def training_ids(settings: Settings) -> list[str]:
-    """Return the image ids of train and train_aug as the lists name them; [] for scenes, which have no lists yet.
+    """Return the image ids of train and train_aug as the lists name them; [] where there are no lists yet.
 
     Reads the lists only. ValueError if one is missing or damaged.
     """
-    if settings.kind != "voc":
+    to_come = settings.download and not (settings.root / "ImageSets").is_dir()
+    if settings.kind != "voc" or to_come:
         return []
     paths = [_list_path(settings.root, settings.lists, split) for split in ("train", "train_aug")]
     return list(dict.fromkeys(image_id for path in paths if path for image_id in read_list(path)[: settings.limit]))
