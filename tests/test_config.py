@@ -22,6 +22,7 @@ SMALL = {
     "irn": {"cams": ["cnn", "ours"]},
     "segmenter": {"methods": {"fsss": "ground_truth", "ours": "ours+irn"}},
 }
+IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 
 
 def changed(**changes):
@@ -84,6 +85,10 @@ def test_what_needs_true_masks_is_refused_where_there_are_none(changes, message)
             "sources.vit.classifier.vit.stem.modle: unknown key; did you mean 'model'?",
         ),
         ({"ensembles__ours__fusion": {"clips": 1}}, "ensembles.ours.fusion.clips: unknown key; did you mean 'clip'?"),
+        (
+            {"sources__own": {**IMPORT, "cam": {"scales": [1]}}},
+            "sources.own.cam.scales: unknown key; the keys here are normalise, power.",
+        ),
         ({"fusion__zzz": 1}, "fusion.zzz: unknown key; the keys here are offsets, clip."),
     ],
 )
@@ -106,6 +111,13 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"sources__cnn__cam": {"flip": 3}}, ("sources.cnn.cam.flip: ", "3")),
         ({"sources__cnn__kind": "rnn"}, ("sources.cnn.kind: ", "'rnn'")),
         ({"sources__cnn": {}}, ("sources.cnn.kind: is missing; add it.",)),
+        ({"sources__own": {"kind": "import", "format": "irn"}}, ("sources.own: path: is missing; ",)),
+        ({"sources__own": {"kind": "import", "path": "cams"}}, ("sources.own: format: is missing; ",)),
+        ({"sources__own": {**IMPORT, "format": "npy"}}, ("sources.own.format: ", "'irn'", "'npy'")),
+        ({"sources__own": {**IMPORT, "classifier": {"crop_size": 9}}}, ("sources.own: classifier: is given ", "drop")),
+        ({"sources__cnn__path": "cams"}, ("sources.cnn: path: is given with kind: cnn; write kind: import",)),
+        ({"sources__vit__suffix": "_1"}, ("sources.vit: suffix: is given with kind: vit; write kind: import",)),
+        ({"sources__own": {**IMPORT, "cam": {"normalise": "maximum"}}}, ("sources.own.cam.normalise: ", "'min_max'")),
         ({"sources__a b": {"kind": "cnn"}}, ("sources.a b", "pattern")),
         ({"sources": {}}, ("sources: ", "at least 1")),
         ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
@@ -156,6 +168,14 @@ def test_false_given_as_text_is_false():
             "irn.cams: 'both' is neither a source nor an ensemble; name one of them.",
         ),
         ({"segmenter__methods__ours": "naive+irn"}, "segmenter.methods.ours: no pseudo masks come from 'naive+irn'; "),
+        (
+            {"sources__own": IMPORT, "ensembles__ours__members": ["cnn", "own@1"]},
+            "ensembles.ours.members: 'own@1' asks for another seed of imported files; write own.",
+        ),
+        (
+            {"sources__own": IMPORT, "irn__initial_source": "own"},
+            "irn.initial_source: 'own' is no source of kind cnn; ",
+        ),
         ({"irn__initial_source": "vit"}, "irn.initial_source: 'vit' is no source of kind cnn; "),
         ({"segmenter__initial_source": "x"}, "segmenter.initial_source: 'x' is no source of kind cnn; "),
         ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),
@@ -240,6 +260,19 @@ def test_a_submission_is_what_table_2_shows_of_the_first_seed_unless_it_is_chose
     assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ss", 4)
     chosen = load({**raw, "submission": {"variant": "ms_crf", "seed": 5}}).submission_settings
     assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ms_crf", 5)
+
+
+def test_an_import_takes_its_own_scores_and_the_classes_of_the_data_set():
+    raw = changed(
+        sources__own={**IMPORT, "suffix": "_1", "cam": {"power": "0.5"}},
+        cam={"normalise": "min_max", "power": 2},
+        dataset={"kind": "voc", "root": "voc", "classes": {"dog": 12, "cat": 8}, "other_mask_ids": "ignore"},
+    )
+    settings = load(raw).import_of("own")
+    assert (settings.normalise, settings.power, settings.suffix) == ("none", 0.5, "_1")
+    assert (settings.file_ids, settings.other_ids) == ([8, 12], "ignore")
+    assert load(changed(sources__own=IMPORT)).import_of("own").file_ids == [1, 2, 3, 4, 5, 6]
+    assert load(raw).imported == ["own"]
 
 
 mappings = st.recursive(

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 from orandnet.files.pickle_reader import read_pickled_npy
 
@@ -77,3 +78,121 @@ def test_damaged_files_are_refused_with_their_name(tmp_path):
     path.write_bytes(b"PK not an array")
     with pytest.raises(ValueError, match=r"a.npy: not a readable .npy file"):
         read_pickled_npy(path)
+
+
+PYTHON_2 = (
+    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01(K\x02tcnumpy\ndtype\n"
+    b"(U\x02f4K\x00K\x01tR(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x08\x00\x00\x00"
+)
+
+
+def test_an_array_that_python_2_pickled_is_understood(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": (2,)})
+        file.write(PYTHON_2 + np.array([0.5, -200.25], "<f4").tobytes() + b"tb.")
+    assert read_pickled_npy(tmp_path / "a.npy").tolist() == [0.5, -200.25]
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize(
+    "array", [np.array([True, False]), np.array(["a", "bc"]), np.arange(6.0).reshape(2, 3).T, np.array([1], ">i2")]
+)
+def test_arrays_of_every_plain_kind_come_back(tmp_path, protocol, array):
+    content = read_pickled_npy(save(tmp_path / "a.npy", {"a": array, "b": array[0]}, protocol))
+    np.testing.assert_array_equal(content["a"], array)
+    np.testing.assert_array_equal(content["b"], array[0])
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"])
+def test_tensors_come_back_as_arrays(tmp_path, protocol, kind):
+    whole = torch.arange(24).reshape(4, 6).to(getattr(torch, kind))
+    content = read_pickled_npy(save(tmp_path / "a.npy", {"a": whole, "b": whole.T[1:3, ::2], "c": whole[:0]}, protocol))
+    assert content["a"].dtype == kind
+    np.testing.assert_array_equal(content["a"], whole.numpy())
+    np.testing.assert_array_equal(content["b"], whole.T[1:3, ::2].numpy())
+    assert content["c"].shape == (0, 6)
+    content["b"][:] = 1  # an array of its own
+
+
+def test_a_tensor_with_a_gradient_comes_back(tmp_path):
+    tensor = torch.ones(2, requires_grad=True)
+    assert read_pickled_npy(save(tmp_path / "a.npy", {"a": tensor}))["a"].tolist() == [1, 1]
+
+
+class Forged:
+    """An object of numpy or torch whose pickle tells other things of it than are true."""
+
+    def __init__(self, *parts):
+        self._parts = parts
+
+    def __reduce__(self):
+        return self._parts
+
+
+def forged_array(dtype, flags, content, shape=(1,)):
+    plain = Forged(np.dtype, (dtype, False, True), (3, "|", None, None, None, -1, -1, flags))
+    start = (np.ndarray, (0,), b"b")
+    return Forged(np._core.multiarray._reconstruct, start, (1, shape, plain, False, content))
+
+
+FORGED = {
+    "bytes for objects": forged_array("O8", 0, b"A" * 8),
+    "too few objects": forged_array("O8", 63, [], shape=(5,)),
+    "too few bytes": forged_array("f8", 0, b"A", shape=(5,)),
+    "a negative size": forged_array("f8", 0, b"A" * 8, shape=(-1, -1)),
+    "fields": Forged(np.dtype, ("V8", False, True)),
+    "bytes for a number that is an object": Forged(
+        np._core.multiarray.scalar, (Forged(np.dtype, ("O8", False, True)), b"A" * 8)
+    ),
+    "a tensor without a storage": Forged(torch._utils._rebuild_tensor_v2, (torch.ones(4), 0, (9,), (1,), False, {})),
+}
+
+
+@pytest.mark.parametrize("fault", FORGED)
+def test_a_forged_description_of_an_array_is_refused(tmp_path, fault):
+    path = save(tmp_path / "a.npy", {"a": FORGED[fault]})
+    with pytest.raises(ValueError, match=r"a.npy: not a readable .npy file"):
+        read_pickled_npy(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"), [(0, (5,), (1,)), (3, (2,), (1,)), (0, (2,), (-1,)), (-1, (1,), (1,))]
+)
+def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path, offset, shape, strides):
+    storage = torch.storage.TypedStorage([1.0] * 4, dtype=torch.float32, _internal=True)
+    forged = Forged(torch._utils._rebuild_tensor_v2, (storage, offset, shape, strides, False, {}))
+    with pytest.raises(ValueError, match=r"a.npy: not a readable .npy file \(a tensor"):
+        read_pickled_npy(save(tmp_path / "a.npy", {"a": forged}))
+
+
+def test_a_reference_to_another_file_is_refused(tmp_path):
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return "elsewhere" if value is Ellipsis else None
+
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        Pickler(file).dump({"a": ...})
+    with pytest.raises(ValueError, match=r"a.npy: the pickle refers to something outside the file"):
+        read_pickled_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["torch.load", "torch.FloatStorage", "torch._utils._rebuild_parameter", "numpy.load"])
+def test_other_names_of_torch_and_numpy_are_refused(tmp_path, name):
+    module, _, name = name.rpartition(".")
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        file.write(f"\x80\x02c{module}\n{name}\n.".encode("latin1"))
+    with pytest.raises(ValueError, match=rf"a.npy: the pickle asks for {module}.{name}, which could run code"):
+        read_pickled_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["torch._utils\n_rebuild_tensor_v2", "numpy\ndtype", "collections\nOrderedDict"])
+def test_a_pickle_cannot_alter_the_reader(tmp_path, name):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        # BUILD with a pair of states sets the attributes of the second
+        file.write(f"\x80\x02c{name}\nN}}X\x0c\x00\x00\x00__defaults__Ns\x86b.".encode("latin1"))
+    with pytest.raises(ValueError, match=r"a.npy: not a readable .npy file .*attribute"):
+        read_pickled_npy(tmp_path / "a.npy")

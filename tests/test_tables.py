@@ -77,6 +77,7 @@ def test_paths_tell_what_a_result_belongs_to():
         "r/evaluation/cam/ours+irn/seed2/summary.csv": Origin("evaluation/cam", "ours+irn", 2),
         "r/evaluation/prediction/irn/scale/seed0/val/s.csv": Origin("evaluation/prediction", "irn", 0, "scale", "val"),
         "cam/vit/seed1/1-of-2.npz": Origin("cam", "vit", 1),
+        "cam/own/imported/1-of-2.npz": Origin("import", "own", 0),
         "r/fusion/ours/seed1/or/1-of-2.npz": Origin("fusion", "ours", 1, operator="or"),
         "r/orandnet/ours/seed1/cam/1-of-2.npz": Origin("orandnet", "ours", 1),
         "r/irn/ours/seed1/walk/1-of-2.npz": Origin("irn", "ours", 1),

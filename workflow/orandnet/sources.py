@@ -34,11 +34,11 @@ class Source(Section):
     format: Format | None = Field(
         None,
         description="of an import, what a file holds; class numbers are those of the data set's mask files, 0-based "
-        "ones are less by 1. irn: <id>.npy, pickled dict of keys (K,), 0-based, and high_res or cam (K, h, w), as IRN "
-        "and ORANDNet write; amn: the same with the background as first channel; class_maps: <id>.npy, pickled dict "
-        "of 0-based class to (h, w), as PSA, SEAM, EPS and MCTformer write; arrays: <id>.npz with classes (K,) and "
-        "scores (K, h, w), or <id>.npy (K, h, w) of the image's labels in ascending order, or of all classes; "
-        "soft_png: <id>/<class name or number>.png, grey of 8 or 16 bits; hard_png: <id>.png with class numbers, "
+        "ones are less by 1. irn: `<id>.npy`, pickled dict of keys (K,), 0-based, and high_res or cam (K, h, w), as "
+        "IRN and ORANDNet write; amn: the same with the background as first channel; class_maps: `<id>.npy`, pickled "
+        "dict of 0-based class to (h, w), as PSA, SEAM, EPS and MCTformer write; arrays: `<id>.npz` with classes (K,) "
+        "and scores (K, h, w), or `<id>.npy` (K, h, w) of the image's labels in ascending order, or of all classes; "
+        "soft_png: `<id>/<class name or number>.png`, grey of 8 or 16 bits; hard_png: `<id>.png` with class numbers, "
         "score 1 at the class and 0.5 where the mask says 255",
     )
     suffix: str = Field("", description="of an import: what follows the image id in a file's name, such as _1")

@@ -5,6 +5,7 @@ set's mask files, or a name that is not among its classes. Readers raise ValueEr
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -119,9 +120,10 @@ def _members(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             if not {"classes", "scores"} <= set(file.files):
                 raise ValueError(f"has the arrays {file.files}, not classes and scores")
-            return file["classes"], _numbers(file["scores"], 3, path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            classes, scores = file["classes"], file["scores"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: not a readable .npz of plain arrays ({error}); make it again.") from error
+    return classes, _numbers(scores, 3, path)
 
 
 def _distinct(pairs: Iterable[tuple[int | str, np.ndarray]], path: Path) -> Maps:

@@ -4,10 +4,10 @@ numpy and PIL only, so that an import does not wait for torch.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from orandnet.cam.import_folder import ImportFolder
 from orandnet.cam.import_formats import READERS, Known, Maps
@@ -15,7 +15,7 @@ from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.dataset.problems import refuse
 from orandnet.files.store import Cam
-from orandnet.grid import grid_shape
+from orandnet.grid import grid_shape, resize_scores
 
 SMALLEST = 1e-5  # keeps an empty map empty, as in score_maps
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
@@ -106,10 +106,21 @@ def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     shape = grid_shape(size)
     if scores.shape[1:] == shape:
         return scores
-    is_finer = scores.shape[1] >= shape[0] and scores.shape[2] >= shape[1]
-    how = Image.Resampling.BOX if is_finer else Image.Resampling.BILINEAR
-    resized = [np.asarray(Image.fromarray(one).resize(shape[::-1], how)) for one in scores]
-    return np.stack(resized).clip(scores.min(), scores.max())
+    if scores.shape[1] < shape[0] or scores.shape[2] < shape[1]:
+        resized = resize_scores(scores, shape)
+    else:
+        rows, columns = (_overlaps(*sides) for sides in zip(shape, scores.shape[1:], strict=True))
+        resized = np.matmul(rows, np.matmul(scores, columns.T))
+    return resized.clip(scores.min(), scores.max())
+
+
+@lru_cache(maxsize=256)
+def _overlaps(cells: int, pixels: int) -> np.ndarray:
+    """Return the (cells, pixels) float32 share that each pixel has in each of the cells that divide a side evenly."""
+    edges = np.arange(cells + 1)[:, None] * (pixels / cells)
+    left = np.arange(pixels)
+    shares = np.minimum(edges[1:], left + 1) - np.maximum(edges[:-1], left)
+    return (shares.clip(min=0) * (cells / pixels)).astype(np.float32)
 
 
 def _within(scores: np.ndarray) -> np.ndarray:
