@@ -8,6 +8,7 @@ from orandnet.segmenter.settings import training_settings
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
+KNOWN_METHODS = "|".join(map(re.escape, CONFIG.cam_methods))
 
 
 def cam_folder(method, seed):
@@ -148,6 +149,23 @@ def tables_and_figures(wildcards):
     ]
     wanted = [f"tables/{table}.csv" for table in tables] + [f"figures/{figure}.png" for figure in figures]
     return [f"results/{CONFIG.run}/{path}" for path in wanted + unscored]
+
+
+def exports(wildcards):
+    """Return the lists of all files that the section export names, for every seed."""
+    places = {
+        f"{kind}/{method}": names
+        for kind, names in (("irn", SHARDS), ("npz", SHARDS), ("voc", ["list"]))
+        for method in getattr(CONFIG.export, kind)
+    }
+    if not places:
+        raise WorkflowError("export: names no methods; list some under export.irn, export.npz or export.voc.")
+    return [
+        f"results/{CONFIG.run}/export/{place}/seed{seed}/{name}.csv"
+        for place, names in places.items()
+        for seed in CONFIG.seeds
+        for name in names
+    ]
 
 
 wildcard_constraints:

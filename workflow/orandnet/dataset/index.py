@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from orandnet.files.atomic import atomic_path
 
 COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")
@@ -58,6 +60,21 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         return tuple(json.loads(Path(path).read_text(encoding="utf-8"))["classes"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`.") from error
+
+
+def read_mask_ids(index: Path) -> np.ndarray:
+    """Return the (C + 1,) ids in the data set's own files by our mask ids 0..C; 0 is background in both.
+
+    They differ where the run takes some classes of a larger data set.
+
+    Args:
+        index: index.csv; the ids stand in manifest.json beside it.
+    """
+    path = Path(index).with_name(MANIFEST)
+    try:
+        return np.array([0, *json.loads(path.read_text(encoding="utf-8"))["mask_ids"]], dtype=np.int64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: does not tell the classes' mask ids ({error}); run `orandnet dataset`.") from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

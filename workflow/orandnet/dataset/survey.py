@@ -38,7 +38,7 @@ def survey(settings: Settings, *, threads: int = 1) -> Survey:
         "num_masks": len(masks),
         "sha256": digest(masks),
     }
-    return Survey(_rows(entries, found, labels), _manifest(entries, found, counts), ground_truth)
+    return Survey(_rows(entries, found, labels), _manifest(entries, found, counts, classes), ground_truth)
 
 
 def _images_per_class(classes: Classes, entries: Sequence[Entry], labels: dict) -> dict[str, int]:
@@ -70,13 +70,18 @@ def _rows(entries: Sequence[Entry], found: Sequence[Inspection], labels: dict) -
     ]
 
 
-def _manifest(entries: Sequence[Entry], found: Sequence[Inspection], counts: dict[str, int]) -> dict:
-    """`num_images` of train_aug counts those of train too; `training_images` are those of a class in it."""
+def _manifest(entries: Sequence[Entry], found: Sequence[Inspection], counts: dict[str, int], classes: Classes) -> dict:
+    """Return what manifest.json says about the data set.
+
+    `mask_ids` are the ids of the classes in the data set's own files. `num_images` of train_aug counts those of train
+    too. `training_images` are those of a class in train_aug.
+    """
     sizes = Counter(entry.split for entry in entries)
     num_images = {split: sizes[split] for split in SPLITS} | {"train_aug": sizes["train"] + sizes["train_aug"]}
     hashes = [(entry.image_id, seen.image_sha256) for entry, seen in zip(entries, found, strict=True)]
     return {
-        "classes": list(counts),
+        "classes": list(classes.names),
+        "mask_ids": list(classes.file_ids),
         "num_images": num_images,
         "training_images": counts,
         "images_sha256": digest(hashes),
