@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -29,7 +30,7 @@ class Cell(NamedTuple):
 def draw_sheet(
     path: Path, trail: Trail, rgb: np.ndarray, cams: Mapping[str, Cam], masks: Mapping[str, np.ndarray]
 ) -> None:
-    """Draw the pictures in rows of six, with a legend of the masks' colours below.
+    """Draw the pictures in rows of six, with a legend of the colours below.
 
     Args:
         path: the page (.png, .svg or .pdf).
@@ -39,9 +40,7 @@ def draw_sheet(
         masks: place -> (H, W) uint8 mask ids.
     """
     cells = [Cell(f"{trail.image_id}\n{', '.join(trail.labels)}", rgb), *_maps(trail, rgb, cams), *_masks(masks)]
-    present = sorted({mask_id for mask in masks.values() for mask_id in np.unique(mask).tolist()})
-    palette = np.array(voc_palette()).reshape(256, 3) / 255
-    patches = [Patch(facecolor=palette[i], edgecolor="0.5", label=trail.name_of(i)) for i in present]
+    patches = [*(_scale() if cams else []), *_names(trail, masks)]
     columns = min(COLUMNS, len(cells))
     rows = -(-len(cells) // columns)
     row = CELL * min(rgb.shape[0] / rgb.shape[1], 1.5) + TITLE
@@ -52,6 +51,17 @@ def draw_sheet(
     if patches:
         figure.legend(handles=patches, loc="outside lower center", ncols=columns, fontsize=7, frameon=False)
     save_figure(figure, path)
+
+
+def _scale() -> Iterator[Patch]:
+    for score in (0, 0.5, 1):
+        yield Patch(facecolor=mpl.colormaps["turbo"](float(score)), edgecolor="0.5", label=f"score {score:g}")
+
+
+def _names(trail: Trail, masks: Mapping[str, np.ndarray]) -> Iterator[Patch]:
+    palette = np.array(voc_palette()).reshape(256, 3) / 255
+    for mask_id in sorted({mask_id for mask in masks.values() for mask_id in np.unique(mask).tolist()}):
+        yield Patch(facecolor=palette[mask_id], edgecolor="0.5", label=trail.name_of(mask_id))
 
 
 def _maps(trail: Trail, rgb: np.ndarray, cams: Mapping[str, Cam]) -> Iterator[Cell]:

@@ -31,8 +31,10 @@ def print_trail(
     console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG, highlight=False, markup=False)
     height, width = trail.size
     console.print(f"{trail.image_id}: {trail.split}, {width} x {height} pixels, labels {', '.join(trail.labels)}")
-    console.print(_cam_table(trail, cams, background_threshold))
-    console.print(_mask_table(trail, masks))
+    if cams:
+        console.print(_cam_table(trail, cams, background_threshold))
+    if masks:
+        console.print(_mask_table(trail, masks))
     for name in trail.left_out:
         console.print(f"left out, since it could not be read: {name}")
     console.print(", ".join([*(f"{package} {version}" for package, version in trail.versions.items()), trail.platform]))
@@ -43,9 +45,10 @@ def _cam_table(trail: Trail, cams: Mapping[str, Cam], threshold: float) -> Table
     for heading in ("min", "mean", "max", f"> {threshold:g}"):
         table.add_column(heading, justify="right")
     for name, cam in cams.items():
+        place = name.rpartition("/")[0]
         for class_id, scores in zip(cam.classes.tolist(), cam.scores, strict=True):
             numbers = (f"{value:.3f}" for value in (scores.min(), scores.mean(), scores.max()))
-            table.add_row(name, trail.name_of(class_id), *numbers, f"{np.mean(scores > threshold):.1%}")
+            table.add_row(place, trail.name_of(class_id), *numbers, f"{np.mean(scores > threshold):.1%}")
     return table
 
 
@@ -56,6 +59,8 @@ def _mask_table(trail: Trail, masks: Mapping[str, np.ndarray]) -> Table:
     for name, mask in masks.items():
         ids, counts = np.unique(mask, return_counts=True)
         shares = (f"{trail.name_of(i)} {n / mask.size:.1%}" for i, n in zip(ids.tolist(), counts.tolist(), strict=True))
-        chosen = trail.artifacts[name].get("threshold", {}).get("background_threshold", "")
-        table.add_row(name, str(chosen), ", ".join(shares))
+        chosen = trail.artifacts[name].get("background_threshold")
+        # a number or nothing: an archive may come from anyone
+        threshold = f"{chosen:g}" if isinstance(chosen, int | float) else ""
+        table.add_row(name.rpartition("/")[0], threshold, ", ".join(shares))
     return table

@@ -101,7 +101,7 @@ def pack(*, index: Path, image_id: str, results: str, output: Path, config: str 
     found = list(pieces(Path(results), image_id))
     trail = describe(about, found, networks(Path(results)), _parsed(config))
     members = {piece.name: piece.content for piece in found if piece.content is not None}
-    text = json.dumps(trail.model_dump(mode="json"), indent=1, sort_keys=True)
+    text = json.dumps(trail.model_dump(mode="json"), indent=1)
     write_archive(output, members | {image: Path(record.image).read_bytes(), DESCRIPTION: f"{text}\n".encode()})
 
 
@@ -138,6 +138,7 @@ def show(*, pack: Path, output: str, background_threshold: float = 0.25) -> None
     masks = {name: read_mask(folder / name) for name in trail.artifacts if name.endswith(".png")}
     print_trail(trail, cams, masks, background_threshold=background_threshold)
     draw_sheet(folder / SHEET, trail, read_rgb(folder / trail.image), cams, masks)
+    print(f"all of it in one picture: {folder / SHEET}")
 
 
 COMMANDS = {"irn": irn, "npz": npz, "voc": voc, "pack": pack, "show": show}

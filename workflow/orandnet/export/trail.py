@@ -63,7 +63,7 @@ class Piece(NamedTuple):
 
 
 def pieces(results: Path, image_id: str) -> Iterator[Piece]:
-    """Yield every CAM of the image as a shard of its own, and every mask made from image-level labels."""
+    """Yield every CAM of the image as a shard of its own, and every label, pseudo mask and prediction the run made."""
     for path in _sorted(results, CAMS):
         try:
             content = _one_image_shard(path, image_id)
@@ -72,13 +72,13 @@ def pieces(results: Path, image_id: str) -> Iterator[Piece]:
             yield Piece(_name(path, results), None, {})
             continue
         if content:
-            yield Piece(_name(path, results), content, facts_of(manifest_path(path)))
+            yield Piece(_name(path, results), content, facts_of(_manifest_of(path)))
     for path in _sorted(results, MASKS):
         for row in read_mask_list([path]):
             if row["image_id"] == image_id:
                 mask = row["path"]
                 content = mask.read_bytes() if mask.is_file() else None
-                yield Piece(_name(mask, results), content, facts_of(manifest_path(path)) | _threshold(path))
+                yield Piece(_name(mask, results), content, facts_of(manifest_path(path)) | _choice(path))
 
 
 def networks(results: Path) -> dict[str, dict[str, Any]]:
@@ -154,10 +154,16 @@ def _one_image_shard(path: Path, image_id: str) -> bytes | None:
     return shard.getvalue() if names else None
 
 
-def _threshold(masks: Path) -> dict[str, Any]:
-    """Return the threshold of the pseudo masks of a list, which may have been chosen by a curve."""
+def _manifest_of(shard: Path) -> Path:
+    """Return the manifest of a shard; one command writes all maps of a fusion, and its manifest lies beside OR."""
+    fused = shard.parent.name in ("and", "mean")
+    return manifest_path(shard.parent.with_name("or") / shard.name if fused else shard)
+
+
+def _choice(masks: Path) -> dict[str, Any]:
+    """Return how the threshold of the pseudo masks of a list was chosen; {} for other masks."""
     choice = masks.with_suffix(".threshold.json")
-    return {"threshold": json.loads(choice.read_text(encoding="utf-8"))} if choice.is_file() else {}
+    return json.loads(choice.read_text(encoding="utf-8")) if choice.is_file() else {}
 
 
 def _sorted(results: Path, patterns: list[str]) -> list[Path]:

@@ -70,6 +70,8 @@ def place_images(folder: Path, records: Iterable[Record], how: Literal["link", "
     place.mkdir(parents=True, exist_ok=True)
     for record in records:
         image = Path(record.image).resolve()
+        if not image.is_file():
+            raise ValueError(f"{record.image}: there is no such image; run from the folder that the index was made in.")
         with atomic_path(place / f"{record.image_id}.jpg") as temporary:
             if how == "copy":
                 shutil.copyfile(image, temporary)
@@ -94,7 +96,7 @@ def write_description(folder: Path, names: Sequence[str], *, num_images: int) ->
     """Write classes.txt, and a README.md with the dataset of an mmsegmentation config."""
     write_lines(folder / "classes.txt", names)
     text = README.format(
-        folder=folder.name,
+        folder=f"{folder.parent.name}/{folder.name}",
         num_images=num_images,
         mask_folder=MASK_FOLDER,
         classes=tuple(names),
