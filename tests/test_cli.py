@@ -230,7 +230,7 @@ assert not heavy, heavy
 
 
 def test_help_of_the_stages_without_networks_does_not_wait_for_torch():
-    stages = ["dataset", "fusion", "pseudo_mask", "evaluation", "report", "reference"]
+    stages = ["dataset", "fusion", "pseudo_mask", "evaluation", "report", "export", "reference"]
     done = subprocess.run(
         [sys.executable, "-c", PROBE.format(stages=stages)],
         env={"PYTHONPATH": str(PACKAGE.parent), "PATH": ""},

@@ -180,6 +180,7 @@ def test_false_given_as_text_is_false():
         ({"segmenter__initial_source": "x"}, "segmenter.initial_source: 'x' is no source of kind cnn; "),
         ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),
         ({"report__pseudo_mask_methods": ["cnn-or"]}, "report.pseudo_mask_methods: 'cnn-or' is not made by this run; "),
+        ({"export__voc": ["best"]}, "export.voc: 'best' is not made by this run; choose from ['cnn', "),
         ({"prediction__variants": ["ss"]}, "report.variant: 'ms_crf' is not among prediction.variants ['ss']; add it."),
         ({"submission__variant": "msc"}, "submission.variant: 'msc' is not among prediction.variants "),
         ({"submission__seed": 3}, "submission.seed: 3 is not among seeds [0]; "),

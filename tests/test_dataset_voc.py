@@ -69,6 +69,7 @@ def test_the_manifest_counts_images(settings, tmp_path):
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["num_images"] == {"train": 2, "train_aug": 3, "val": 1, "test": 1}
     assert manifest["training_images"] == {"cat": 2, "dog": 2}
+    assert manifest["file_ids"] == [1, 2]
 
 
 def test_the_same_data_gives_the_same_bytes_and_a_changed_image_or_mask_another_hash(settings, tmp_path):

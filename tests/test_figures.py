@@ -8,8 +8,9 @@ from PIL import Image
 
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import Cam, write_shard
+from orandnet.pictures import heat_map, mask_colors
 from orandnet.report import stage
-from orandnet.report.figures import Panel, draw_curves, draw_panels, heat_map, mask_colors
+from orandnet.report.figures import Panel, draw_curves, draw_panels
 from orandnet.report.settings import Settings
 
 THRESHOLDS = np.linspace(0, 1, 11)

@@ -34,6 +34,7 @@ STAGES = {
     "evaluation": "score CAMs and predictions against ground truth",
     "submission": "write the archive for the PASCAL VOC server, or check one",
     "report": "write tables and figures",
+    "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
     "reference": "write the config's schema and key reference",
 }
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name

@@ -13,6 +13,7 @@ from orandnet.config_choices import contradictions
 from orandnet.config_errors import describe
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
+from orandnet.export.settings import Settings as ExportSettings
 from orandnet.fusion.settings import Settings as FusionSettings
 from orandnet.irn.settings import Settings as IrnSettings
 from orandnet.orandnet.settings import Settings as OrandnetSettings
@@ -59,6 +60,7 @@ class Config(Section):
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="comparison with ground truth")
     submission: SubmissionSettings = Field(SubmissionSettings(), description="archive for the PASCAL VOC server")
     report: ReportSettings = Field(ReportSettings(), description="tables and figures")
+    export: ExportSettings = Field(ExportSettings(), description="files for other programs")
 
     def classifier_of(self, source: str) -> ClassifierSettings:
         """Return the classifier settings of a source that is trained: the section with the source's changes."""

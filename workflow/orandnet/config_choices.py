@@ -78,9 +78,6 @@ def _repeated_or_empty(config):
     for key, values in (("seeds", config.seeds), ("irn.cams", config.irn.cams)):
         if len(set(values)) < len(values):
             yield f"{key}: {values} names one twice; drop the repetition."
-    for method in config.pseudo_mask.overrides:
-        if method not in config.cam_methods:
-            yield f"pseudo_mask.overrides: {method!r} is not made by this run; choose from {config.cam_methods}."
     if "val" not in config.prediction.splits:
         yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
     if config.report.tuned_on_ground_truth:
@@ -125,14 +122,16 @@ def _unknown_submission(config):
 
 def _unknown_rows(config):
     report = config.report
-    for key, rows, known in (
-        ("pseudo_mask_methods", report.pseudo_mask_methods, config.cam_methods),
-        ("segmentation_methods", report.segmentation_methods, list(config.segmenter.methods)),
-        ("scale_scheduling_methods", report.scale_scheduling_methods, list(config.segmenter.methods)),
+    for place, rows, known in (
+        ("pseudo_mask.overrides", config.pseudo_mask.overrides, config.cam_methods),
+        ("report.pseudo_mask_methods", report.pseudo_mask_methods, config.cam_methods),
+        ("report.segmentation_methods", report.segmentation_methods, list(config.segmenter.methods)),
+        ("report.scale_scheduling_methods", report.scale_scheduling_methods, list(config.segmenter.methods)),
+        *((f"export.{kind}", getattr(config.export, kind), config.cam_methods) for kind in ("irn", "npz", "voc")),
     ):
         for row in rows:
             if row not in known:
-                yield f"report.{key}: {row!r} is not made by this run; choose from {known}."
+                yield f"{place}: {row!r} is not made by this run; choose from {known}."
     if report.variant not in config.prediction.variants:
         variants = list(config.prediction.variants)
         yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."

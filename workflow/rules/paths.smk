@@ -11,6 +11,7 @@ from orandnet.sources import split_member
 
 SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
+KNOWN_METHODS = "|".join(map(re.escape, CONFIG.cam_methods))
 NO_NAME = "(?!)"  # as a wildcard's constraint: matches nothing
 IMPORTED = CONFIG.imported
 SEEDED = [name for name, source in CONFIG.sources.items() if source.kind == "amn"]
@@ -206,6 +207,23 @@ def tables_and_figures(wildcards):
         unscored += [f"submission/{method}.tar.gz" for method in rows]
     wanted = [f"tables/{table}.csv" for table in tables] + [f"figures/{figure}.png" for figure in figures]
     return [f"results/{CONFIG.run}/{path}" for path in wanted + unscored]
+
+
+def exports(wildcards):
+    """Return the lists of all files that the section export names, for every seed."""
+    places = {
+        f"{kind}/{method}": names
+        for kind, names in (("irn", SHARDS), ("npz", SHARDS), ("voc", ["list"]))
+        for method in getattr(CONFIG.export, kind)
+    }
+    if not places:
+        raise WorkflowError("export: names no methods; list some under export.irn, export.npz or export.voc.")
+    return [
+        f"results/{CONFIG.run}/export/{place}/seed{seed}/{name}.csv"
+        for place, names in places.items()
+        for seed in CONFIG.seeds
+        for name in names
+    ]
 
 
 wildcard_constraints:

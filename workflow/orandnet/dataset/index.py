@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from orandnet.files.atomic import atomic_path
 
 COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")
@@ -57,9 +59,15 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     return _read_manifest(path, "classes")
 
 
-def read_file_ids(path: Path) -> tuple[int, ...]:
-    """Return the ids that the foreground classes have in the data set's mask files, in the order of our ids."""
-    return _read_manifest(path, "file_ids")
+def read_file_ids(index: Path) -> np.ndarray:
+    """Return the (C + 1,) int64 ids in the data set's own mask files by our mask ids 0..C; 0 is background in both.
+
+    They differ where the run takes some classes of a larger data set.
+
+    Args:
+        index: index.csv; the ids stand in manifest.json beside it.
+    """
+    return np.array([0, *_read_manifest(Path(index).with_name(MANIFEST), "file_ids")], dtype=np.int64)
 
 
 def _read_manifest(path: Path, key: str) -> tuple:

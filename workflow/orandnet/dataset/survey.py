@@ -75,7 +75,11 @@ def _rows(entries: Sequence[Entry], found: Sequence[Inspection], labels: dict) -
 
 
 def _manifest(entries: Sequence[Entry], found: Sequence[Inspection], counts: dict[str, int], classes: Classes) -> dict:
-    """`num_images` of train_aug counts those of train too; `training_images` are those of a class in it."""
+    """Return what manifest.json says about the data set.
+
+    `file_ids` are the ids of the classes in the data set's own files. `num_images` of train_aug counts those of train
+    too. `training_images` are those of a class in train_aug.
+    """
     sizes = Counter(entry.split for entry in entries)
     num_images = {split: sizes[split] for split in SPLITS} | {"train_aug": sizes["train"] + sizes["train_aug"]}
     hashes = [(entry.image_id, seen.image_sha256) for entry, seen in zip(entries, found, strict=True)]

@@ -7,16 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import voc_palette
+from orandnet.pictures import DPI, save_figure
 
-DPI = 100
 # Okabe & Ito (2008): can be told apart by colour-blind readers; black and line styles extend it
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#8C8C00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -29,28 +26,6 @@ class Panel(NamedTuple):
 
     label: str
     pictures: list[np.ndarray]
-
-
-def heat_map(rgb: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Return scores as colours over a grey version of the image; the score also sets the opacity.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        score: (H, W) float; values outside [0, 1] are drawn as the nearest end.
-
-    Returns:
-        (H, W, 3) uint8.
-    """
-    score = np.clip(score, 0, 1)
-    grey = rgb.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    color = 255 * mpl.colormaps["turbo"](score)[..., :3]
-    opacity = (0.25 + 0.5 * score)[..., None]
-    return np.round((1 - opacity) * grey + opacity * color).astype(np.uint8)
-
-
-def mask_colors(mask: np.ndarray) -> np.ndarray:
-    """Return the (H, W, 3) uint8 picture of (H, W) uint8 mask ids in the colours of VOC."""
-    return np.array(voc_palette(), dtype=np.uint8).reshape(256, 3)[mask]
 
 
 def draw_curves(path: Path, curves: Mapping[str, Sequence[np.ndarray]]) -> None:
@@ -78,7 +53,7 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[np.ndarray]]) -> None:
     kinds = [Line2D([], [], color="black", linestyle=s, label=n) for n, s in (("precision", "-"), ("recall", "--"))]
     right.legend(handles=kinds, loc="lower center", ncols=2, frameon=False)
     figure.legend(handles=left.get_lines()[::2], loc="outside lower center", ncols=4, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_line(axes: Axes, threshold: np.ndarray, seeds: np.ndarray, **style: str) -> None:
@@ -119,7 +94,7 @@ def draw_panels(path: Path, columns: Sequence[str], panels: Sequence[Panel]) -> 
         axes_of_row[0].set_ylabel("\n".join(map(_shortened, panel.label.split("\n"))), fontsize=8)
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=9)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _height(picture: np.ndarray) -> float:
@@ -129,12 +104,3 @@ def _height(picture: np.ndarray) -> float:
 
 def _shortened(line: str) -> str:
     return line if len(line) <= MAX_LABEL else f"…{line[1 - MAX_LABEL :]}"
-
-
-def _save(figure: Figure, path: Path) -> None:
-    dates_and_versions = {".svg": ("Date", "Creator"), ".png": ("Software",), ".pdf": ("CreationDate",)}
-    if path.suffix not in dates_and_versions:
-        raise ValueError(f"{path}: pictures of type {path.suffix!r} are not made; use .png, .svg or .pdf.")
-    metadata = dict.fromkeys(dates_and_versions[path.suffix])
-    with mpl.rc_context({"svg.hashsalt": "orandnet"}), atomic_path(path) as temporary:
-        figure.savefig(temporary, metadata=metadata)

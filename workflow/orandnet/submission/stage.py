@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orandnet.dataset.index import MANIFEST, Record, read_file_ids, read_index
+from orandnet.dataset.index import Record, read_file_ids, read_index
 from orandnet.files.mask import MaskList
 from orandnet.progress import track
 from orandnet.submission.archive import LARGEST_ID, check_archive, write_archive
@@ -25,7 +25,7 @@ def write(*, index: Path, masks: list[Path], output: Path, settings: Settings) -
         ValueError: if there is no test image, an image has no prediction, or a class has no VOC id.
     """
     records = images_of_test(index)
-    translation = np.array([0, *read_file_ids(index.with_name(MANIFEST))])
+    translation = read_file_ids(index)
     if translation.max() > LARGEST_ID:
         raise ValueError(
             f"{index}: the classes have the ids {translation[1:].tolist()} in mask files, but the server knows 1 to "

@@ -1,0 +1,48 @@
+"""Pictures of scores and masks, and figures whose bytes depend on their content alone."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from orandnet.files.atomic import atomic_path
+from orandnet.files.mask import voc_palette
+
+DPI = 100
+
+
+def heat_map(rgb: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Return scores as colours over a grey version of the image; the score also sets the opacity.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        score: (H, W) float; values outside [0, 1] are drawn as the nearest end.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    score = np.clip(score, 0, 1)
+    grey = rgb.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    color = 255 * mpl.colormaps["turbo"](score)[..., :3]
+    opacity = (0.25 + 0.5 * score)[..., None]
+    return np.round((1 - opacity) * grey + opacity * color).astype(np.uint8)
+
+
+def mask_colors(mask: np.ndarray) -> np.ndarray:
+    """Return the (H, W, 3) uint8 picture of (H, W) uint8 mask ids in the colours of VOC."""
+    return np.array(voc_palette(), dtype=np.uint8).reshape(256, 3)[mask]
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, atomically: equal figures give equal bytes, without dates and random ids.
+
+    Raises:
+        ValueError: if the suffix is none of .png, .svg, .pdf.
+    """
+    dates_and_versions = {".svg": ("Date", "Creator"), ".png": ("Software",), ".pdf": ("CreationDate",)}
+    if path.suffix not in dates_and_versions:
+        raise ValueError(f"{path}: pictures of type {path.suffix!r} are not made; use .png, .svg or .pdf.")
+    metadata = dict.fromkeys(dates_and_versions[path.suffix])
+    with mpl.rc_context({"svg.hashsalt": "orandnet"}), atomic_path(path) as temporary:
+        figure.savefig(temporary, metadata=metadata)
