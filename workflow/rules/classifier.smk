@@ -13,11 +13,13 @@ rule classifier:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=600,
     params:
+        time_limit=time_limit,
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
         "orandnet classifier --index {input.index} --output {output.weights} --history-output {output.history}"
-        " --random-seed {wildcards.seed} --threads {threads} --settings {params.settings:q} &> {log}"
+        " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
+        " {params.time_limit} --settings {params.settings:q} &> {log}"

@@ -14,8 +14,8 @@ rule dataset:
         "../../envs/orandnet.yaml"
     threads: 8  # at most what --cores gives
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=settings(lambda wildcards: CONFIG.dataset),
         code=code("dataset"),

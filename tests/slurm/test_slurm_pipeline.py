@@ -1,0 +1,92 @@
+"""The whole pipeline as jobs of a real SLURM, with the project's own profile."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import Checkout
+from conftest import outcome
+
+from orandnet.files.manifest import sha256
+
+pytestmark = [pytest.mark.slurm, pytest.mark.pipeline]
+
+HERE = Path(__file__).parent
+GPU_STAGES = {"classifier", "cam", "orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction"}
+
+
+def checkout(folder: Path) -> Checkout:
+    """Return a checkout in which nothing has been run, with the smallest run's config."""
+    made = Checkout(folder)
+    shutil.copy(HERE / "pipeline.yaml", made.folder)
+    return made
+
+
+def made_files(results: Path) -> dict[str, str]:
+    """Return path -> digest of everything a run has made; times and machines stand in manifests and logs only."""
+    paths = (path for path in results.rglob("*") if path.is_file() and not path.name.endswith(".manifest.json"))
+    return {str(path.relative_to(results)): sha256(path) for path in paths if "logs" not in path.parts}
+
+
+@pytest.fixture(scope="module")
+def both(cluster, tmp_path_factory):
+    """Return the folder of a local run, that of the same run on SLURM, and the jobs of the latter."""
+    local, remote = (checkout(tmp_path_factory.mktemp(name) / "checkout") for name in ("local", "slurm"))
+    since = cluster.last()
+    code, printed = outcome(cluster.head(remote.folder, "--configfile", "pipeline.yaml"), 1200)
+    assert code == 0, printed
+    local.run("--cores", 2, "--configfile", "pipeline.yaml")
+    return local.results, remote.results, cluster.jobs(since)
+
+
+def test_every_stage_ran_as_a_job_of_its_own_and_ended_well(both):
+    *_, jobs = both
+    stages = {path.stem for path in (HERE.parents[1] / "workflow/rules").glob("*.smk")} - {"command", "paths", "report"}
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    for stage in stages | {"tables", "figures"}:
+        assert any(job.comment.startswith(f"rule_{stage}_") for job in jobs), stage
+
+
+def test_gpu_jobs_get_one_device_on_a_gpu_node_and_other_jobs_get_none(both):
+    *_, jobs = both
+    for job in jobs:
+        rule = job.comment.removeprefix("rule_").split("_wildcards_")[0]
+        wants_gpu = rule in GPU_STAGES
+        assert (job.partition, job.node[0], "gpu" in job.gpus) == (
+            ("gpu", "g", True) if wants_gpu else ("cpu", "c", False)
+        )
+    assert {job.comment.removeprefix("rule_").split("_wildcards_")[0] for job in jobs} >= GPU_STAGES
+
+
+def test_results_equal_those_of_a_local_run_byte_for_byte(both):
+    local, remote, _ = both
+    assert made_files(local) == made_files(remote)
+    assert (remote / "tables/table2_segmentation.csv").is_file()
+
+
+def test_a_training_stops_before_its_time_is_over_and_the_next_attempt_goes_on(cluster, tmp_path):
+    remote = checkout(tmp_path / "checkout")
+    config = yaml.safe_load((HERE / "pipeline.yaml").read_text())
+    epochs = 4000
+    config["classifier"]["training"]["epochs"] = epochs
+    remote.write_config(config)
+    since, folder = cluster.last(), remote.results / "classifier/vit/seed0"
+    wanted = ("--", "results/tiny/classifier/vit/seed0/weights.safetensors")
+    limits = ("--set-resources", "classifier:runtime=1", "classifier:slurm_partition=gpu", "--retries", "12")
+    code, printed = outcome(cluster.head(remote.folder, "--configfile", "changed.yaml", *limits, *wanted), 1200)
+    assert code == 0, printed
+    assert "TIMEOUT" not in {job.state for job in cluster.jobs(since)}
+    attempts = [job.state for job in cluster.jobs(since) if "classifier" in job.comment]
+    assert attempts[-1] == "COMPLETED"
+    assert len(attempts) > 1
+    assert set(attempts[:-1]) == {"FAILED"}
+    assert "stopped at step" in printed
+    rows = (folder / "history.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == list(range(epochs))
+    last = (remote.results / "logs/classifier/vit/seed0.log").read_text()
+    assert (
+        int(last.split("done, ")[1].split()[0])
+        < json.loads((folder / "weights.manifest.json").read_text())["settings"]["settings"]["training"]["epochs"] * 3
+    )
