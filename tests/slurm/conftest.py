@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from checkout import ROOT
 
 HERE = Path(__file__).parent
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -37,7 +38,8 @@ class Cluster:
     def __init__(self, folder: Path):
         self.folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SBATCH_", "SRUN_", "SNAKEMAKE_"))}
-        path = f"{folder}/bin{os.pathsep}{kept['PATH']}"
+        without_accounting = ROOT / "profiles/slurm/without-accounting"  # as the docs say for such a cluster
+        path = os.pathsep.join([f"{folder}/bin", str(without_accounting), kept["PATH"]])
         self.environment = kept | {"SLURM_CONF": f"{folder}/etc/slurm.conf", "PATH": path}
 
     def start(self) -> None:

@@ -64,11 +64,12 @@ def _print_stages() -> None:
 
 
 def _job_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    """Return the parser of what every command takes and no stage sees."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     job = parser.add_argument_group("how the job runs")
     job.add_argument("--gpus", type=int, help="GPUs to take for this job alone; 0 computes on the CPU")
     job.add_argument(
-        "--time-limit", type=float, metavar="MINUTES", help="stop before that, with code 75, to go on later"
+        "--time-limit", type=float, metavar="MINUTES", help="stop before that, with code 75; start again to go on"
     )
     return parser
 
@@ -76,9 +77,9 @@ def _job_options() -> argparse.ArgumentParser:
 def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
     """Set the GPUs and the time limit of this process, before torch is imported; return the other arguments."""
     job, others = _job_options().parse_known_args(arguments)
-    if job.time_limit is not None:
+    if "time_limit" in job:
         set_time_limit(job.time_limit)
-    if job.gpus is not None and (taken := take_gpus(job.gpus)):
+    if "gpus" in job and (taken := take_gpus(job.gpus)):
         say(f"orandnet {stage}: GPU {', '.join(taken)}")
     return others
 
@@ -96,7 +97,7 @@ def _run(stage: str, arguments: list[str]) -> None:
     function = commands[name]
     parameters = _parameters(function)
     parser = make_parser(f"orandnet {stage} {name}".strip(), function, parameters)
-    values = {name: value for name, value in vars(parser.parse_args(arguments)).items() if name in parameters}
+    values = vars(parser.parse_args(arguments))
     _call(stage, f"{stage} {name}".strip(), function, parameters, values)
 
 
