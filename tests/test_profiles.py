@@ -32,6 +32,8 @@ def test_gpu_jobs_go_to_the_gpu_partition_and_all_others_to_the_default_one():
     assert gpu_rules
     assert profile["set-resources"] == {name: {"slurm_partition": "large"} for name in gpu_rules}
     assert profile["default-resources"] == {"slurm_partition": "small", "nodes": 1}
+    without = slurm_profile(gpu_partition="")
+    assert without["set-resources"] == {name: {"gpu": 0} for name in gpu_rules}
 
 
 def test_an_account_is_charged_if_one_is_named():
