@@ -16,6 +16,7 @@ from orandnet.config import deep_update
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow")
 TINY = Path(__file__).with_name("tiny.yaml")
+MINIMAL = Path(__file__).with_name("minimal.yaml")
 LONGEST_RUN = 1500  # seconds, on a machine with other work
 MADE_ANEW = shutil.ignore_patterns("__pycache__", ".snakemake", "*.egg-info")
 

@@ -19,7 +19,19 @@ MODULES = {
 }
 STAGE_FOLDERS = {stage for stage in STAGES if stage != "reference"}
 # what passes between rooms, from the ground up; a folder may import what stands in an earlier row, never a later one
-GROUND = ["settings", "grid", "progress", "device", "score_maps", "pictures", "crf", "fingerprint", "files"]
+GROUND = [
+    "settings",
+    "grid",
+    "progress",
+    "device",
+    "gpu_slots",
+    "time_limit",
+    "score_maps",
+    "pictures",
+    "crf",
+    "fingerprint",
+    "files",
+]
 LAYERS = [GROUND, ["dataset", "backbone"], ["training"], sorted(STAGE_FOLDERS - {"dataset"})]
 TOP = {"cli", "config", "config_choices", "config_errors", "sources", "reference", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}

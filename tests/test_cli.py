@@ -183,8 +183,12 @@ def test_a_training_gets_a_place_for_its_state_and_a_key_that_tells_it_from_othe
     index, output = tmp_path / "index.csv", tmp_path / "results" / "weights.safetensors"
     index.write_text("1")
     arguments = ["classifier", "--index", index, "--output", output]
-    for changes in ([], ["--threads", "4"], ["--random-seed", "1"]):
+    prepared = []
+    monkeypatch.setattr(cli, "take_gpus", lambda count: prepared.append(count) or [])
+    monkeypatch.setattr(cli, "set_time_limit", prepared.append)
+    for changes in ([], ["--threads", "4", "--gpus", "2", "--time-limit", "600"], ["--random-seed", "1"]):
         assert run(*arguments, *changes) == 0
+    assert prepared == [600, 2]
     index.write_text("2")
     assert run(*arguments) == 0
     states, keys = zip(*recorder.calls, strict=True)

@@ -1,6 +1,7 @@
 """The command line: `orandnet <stage> [command] --option value`, made from the stages' signatures.
 
-A stage is imported only when its command runs, so that a command that needs no torch does not wait for it.
+A stage is imported only when its command runs, so that a command that needs no torch does not wait for it. Two options
+of every command say how its job runs, and not what it makes: they count neither as settings nor for a training's key.
 """
 
 import argparse
@@ -18,8 +19,10 @@ from pydantic import ValidationError
 
 from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
 from orandnet.fingerprint import fingerprint
+from orandnet.gpu_slots import take_gpus
 from orandnet.progress import say
 from orandnet.settings import Section
+from orandnet.time_limit import set_time_limit
 
 STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
     stage, *rest = arguments
     try:
-        _run(stage, rest)
+        _run(stage, _prepare_job(stage, rest))
     except (ValueError, FileNotFoundError) as error:
         if os.environ.get("ORANDNET_TRACEBACK"):
             raise
@@ -60,6 +63,27 @@ def _print_stages() -> None:
     print("usage: orandnet <stage> [command] [options]\n\nstages:")
     for name, line in STAGES.items():
         print(f"  {name:12} {line}")
+
+
+def _job_options() -> argparse.ArgumentParser:
+    """Return the parser of what every command takes and no stage sees."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    job = parser.add_argument_group("how the job runs")
+    job.add_argument("--gpus", type=int, help="GPUs to take for this job alone; 0 computes on the CPU")
+    job.add_argument(
+        "--time-limit", type=float, metavar="MINUTES", help="stop before that, with code 75; start again to go on"
+    )
+    return parser
+
+
+def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
+    """Set the GPUs and the time limit of this process, before torch is imported; return the other arguments."""
+    job, others = _job_options().parse_known_args(arguments)
+    if "time_limit" in job:
+        set_time_limit(job.time_limit)
+    if "gpus" in job and (taken := take_gpus(job.gpus)):
+        say(f"orandnet {stage}: GPU {', '.join(taken)}")
+    return others
 
 
 def _run(stage: str, arguments: list[str]) -> None:
@@ -91,6 +115,7 @@ def make_parser(program: str, function: Callable, parameters: dict) -> argparse.
     """Return a parser with one `--option` per parameter; a list takes several values."""
     parser = argparse.ArgumentParser(
         prog=program,
+        parents=[_job_options()],
         description=inspect.getdoc(function),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -12,14 +12,14 @@ rule cam:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=settings(lambda wildcards: CONFIG.cam_of(wildcards.source)),
         code=code("cam"),
     shell:
         "orandnet cam --index {input.index} --weights {input.weights} --output {output}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
 
 
 rule cam_import:
@@ -37,8 +37,8 @@ rule cam_import:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         # stands for the files, which are too many to be inputs
         files=lambda wildcards: IMPORT_FINGERPRINTS[wildcards.source],

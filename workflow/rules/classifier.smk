@@ -15,14 +15,16 @@ rule classifier:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=600,
     params:
+        time_limit=time_limit,
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
         "orandnet classifier --index {input.index} --output {output.weights} --history-output {output.history}"
-        " --random-seed {wildcards.seed} --threads {threads} --settings {params.settings:q} &> {log}"
+        " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
+        " {params.time_limit} --settings {params.settings:q} &> {log}"
 
 
 # trained on what another source's CAM is sure of
@@ -45,13 +47,14 @@ rule classifier_amn:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=600,
     params:
+        time_limit=time_limit,
         initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
         "orandnet classifier --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --settings {params.settings:q} &> {log}"
+        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
+        " {params.time_limit} --settings {params.settings:q} &> {log}"

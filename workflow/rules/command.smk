@@ -1,7 +1,6 @@
 # How a rule gets its settings, its code's fingerprint, its command and its device. No rules here.
 
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ sys.path.insert(0, str(WORKFLOW_FOLDER))
 
 from orandnet.config import load
 from orandnet.fingerprint import fingerprint
+from orandnet.gpu_slots import visible_gpus
 
 try:
     CONFIG = load(config)
@@ -37,16 +37,19 @@ def command_prefix():
 shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
 
 
-def num_local_gpus():
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-
-
 # on this machine without a GPU, GPU jobs are CPU jobs and run side by side; elsewhere each asks for one
-GPU = 1 if not workflow.local_exec or num_local_gpus() else 0
+GPU = 1 if not workflow.local_exec or visible_gpus() else 0
+
+
+# what a job that failed may have lacked: the n-th attempt gets n times as much, if the profile asks for `retries`
+def growing(amount):
+    return lambda wildcards, attempt: amount * attempt
+
+
+# an attempt of a training goes on where the last one stopped, so its time does not grow, and a partition's limit holds.
+# The wall stands on clusters only; a function of `resources` is not compared, so another limit re-runs nothing
+def time_limit(wildcards, resources):
+    return f"--time-limit {resources.runtime}" if workflow.remote_exec else ""
 
 
 # settings reach a job as canonical JSON of its own section, through a function of wildcards: Snakemake compares it,

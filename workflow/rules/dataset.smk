@@ -40,8 +40,8 @@ rule dataset:
     threads: 8  # at most what --cores gives
     resources:
         # the annotations of COCO are a third of a GB of JSON, its images ten times those of VOC
-        mem_mb=12000 if CONFIG.dataset.kind == "coco" else 2000,
-        runtime=240 if CONFIG.dataset.kind == "coco" else 60,
+        mem_mb=growing(12000 if CONFIG.dataset.kind == "coco" else 2000),
+        runtime=growing(240 if CONFIG.dataset.kind == "coco" else 60),
     params:
         settings=settings(lambda wildcards: CONFIG.dataset),
         code=code("dataset"),

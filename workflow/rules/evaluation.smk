@@ -14,8 +14,8 @@ rule evaluation_cam:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         # the rule `fixed` scores the threshold that pseudo masks of this method are made with
         background_threshold=lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method).background_threshold,
@@ -46,8 +46,8 @@ rule evaluation_prediction:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         code=code("evaluation"),
     shell:

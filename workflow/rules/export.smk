@@ -16,8 +16,8 @@ rule export_irn:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         code=code("export"),
     shell:
@@ -39,8 +39,8 @@ rule export_npz:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         code=code("export"),
     shell:
@@ -62,8 +62,8 @@ rule export_voc:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=settings(lambda wildcards: CONFIG.export.narrowed_to(FolderSettings)),
         code=code("export"),
@@ -87,8 +87,8 @@ rule export_pack:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         config=lambda wildcards: CONFIG.canonical_json(),
         code=code("export"),

@@ -11,8 +11,8 @@ rule fusion:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         members=lambda wildcards: " ".join(CONFIG.ensembles[wildcards.ensemble].members),
         settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),
@@ -34,8 +34,8 @@ rule fusion_sum:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         members=lambda wildcards: " ".join(CONFIG.ensembles[wildcards.ensemble].members),
         settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),

@@ -11,8 +11,8 @@ rule irn_labels:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
@@ -38,16 +38,17 @@ rule irn:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=240,
     params:
+        time_limit=time_limit,
         initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
         "orandnet irn train --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
         " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --settings {params.settings:q} &> {log}"
+        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
 
 
 rule irn_walk:
@@ -65,11 +66,11 @@ rule irn_walk:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).walk),
         code=code("irn"),
     shell:
         "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output} --threads {threads}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"

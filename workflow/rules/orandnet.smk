@@ -13,15 +13,16 @@ rule orandnet:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=240,
     params:
+        time_limit=time_limit,
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
         "orandnet orandnet train --or-cams {input.or_cams} --and-cams {input.and_cams} --output {output.weights}"
         " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --settings {params.settings:q} &> {log}"
+        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
 
 
 rule orandnet_cam:
@@ -37,11 +38,11 @@ rule orandnet_cam:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
         "orandnet orandnet cam --weights {input.weights} --or-cams {input.or_cams} --output {output}"
-        " --settings {params.settings:q} &> {log}"
+        " --gpus {resources.gpu} --settings {params.settings:q} &> {log}"

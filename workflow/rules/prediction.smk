@@ -15,11 +15,11 @@ rule prediction:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         settings=settings(lambda wildcards: CONFIG.prediction.narrowed_to(PredictSettings)),
         code=code("prediction"),
     shell:
         "orandnet prediction --index {input.index} --weights {input.weights} --output {output} --split {wildcards.split}"
-        " --shard {wildcards.shard} --threads {threads} --settings {params.settings:q} &> {log}"
+        " --shard {wildcards.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"

@@ -18,8 +18,8 @@ rule pseudo_mask:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         curve=lambda wildcards, input: f"--curve {input.curve}" if input.curve else "",
         settings=settings(lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method)),

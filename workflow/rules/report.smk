@@ -42,8 +42,8 @@ rule tables:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=settings(lambda wildcards: report_settings()),
         code=code("report"),
@@ -93,8 +93,8 @@ rule figures:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings(lambda wildcards: report_settings()),
         code=code("report"),

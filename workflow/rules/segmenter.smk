@@ -16,9 +16,10 @@ rule segmenter:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
-        mem_mb=12000,
+        mem_mb=growing(12000),
         runtime=1440,
     params:
+        time_limit=time_limit,
         truth=lambda wildcards, input: f"--ground-truth {input.ground_truth}" if input.ground_truth else "",
         initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
         settings=settings(segmenter_settings),
@@ -26,4 +27,5 @@ rule segmenter:
     shell:
         "orandnet segmenter --index {input.index} --masks {input.masks} {params.truth} {params.initial}"
         " --output {output.weights} --history-output {output.history} --schedule {wildcards.schedule}"
-        " --random-seed {wildcards.seed} --threads {threads} --settings {params.settings:q} &> {log}"
+        " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
+        " {params.time_limit} --settings {params.settings:q} &> {log}"

@@ -15,8 +15,8 @@ rule submission:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=settings(lambda wildcards: CONFIG.submission_settings),
         code=code("submission"),

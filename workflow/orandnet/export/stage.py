@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from orandnet.dataset.image import read_rgb
-from orandnet.dataset.index import Index, Record, read_index, read_file_ids
+from orandnet.dataset.index import Index, Record, read_file_ids, read_index
 from orandnet.export.archive import read_archive, unpack, write_archive
 from orandnet.export.cam_formats import irn_npy, plain_npz
 from orandnet.export.settings import FolderSettings

@@ -18,14 +18,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from orandnet.files.atomic import atomic_path
 from orandnet.progress import track
+from orandnet.time_limit import STOPPED
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.schedule import rate_factor
 from orandnet.training.settings import Training
 from orandnet.training.state import load_state, save_state
 
 SECONDS_BETWEEN_STATES = 60.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-STOPPED = 75  # exit code of a training that saved its state and may be started again (EX_TEMPFAIL)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)  # the last one comes from the job's time limit
 
 Sample = Callable[[int, np.random.Generator, float], tuple]
 Loss = Callable[[nn.Module, tuple[Tensor, ...]], dict[str, Tensor]]
@@ -102,7 +102,7 @@ def fit(
 
     Raises:
         ValueError: if there is nothing to train on, or the loss is not finite.
-        SystemExit: with code 75 after SIGINT or SIGTERM, once the state is saved.
+        SystemExit: with code 75 after SIGINT or SIGTERM, or before the job's time is over, once the state is saved.
     """
     if num_samples == 0:
         raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
@@ -194,7 +194,7 @@ def _plain(progress: dict) -> dict:
 
 
 class _StopRequest:
-    """Turns the first SIGINT or SIGTERM into a wish, so that a step is finished before the state is saved."""
+    """Turns the first signal to stop into a wish, so that a step is finished before the state is saved."""
 
     def __enter__(self) -> "_StopRequest":
         self.asked = False
