@@ -244,11 +244,3 @@ def test_an_image_that_a_member_lacks_is_named(shards, tmp_path):
     with pytest.raises(ValueError, match=r"^x2: not in this CAM store of 1 images"):
         fuse_shards({**shards, "fewer": fewer}, tmp_path / "fused", Settings())
     assert not list((tmp_path / "fused").rglob("*.npz"))
-
-
-@pytest.mark.pipeline
-def test_the_sum_is_written_for_the_ensembles_that_ask_for_it_alone(fresh):
-    assert "fusion_sum" not in fresh.planned("--configfile", "tiny.yaml")
-    config = fresh.config({"ensembles": {"naive": {"output": "sum"}}})
-    jobs = fresh.planned("--configfile", config)
-    assert (jobs["fusion"], jobs["fusion_sum"]) == (2, 2)

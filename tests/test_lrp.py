@@ -6,6 +6,7 @@ from torch import nn
 
 from orandnet.cam import lrp
 from orandnet.cam.maps import ATTRIBUTIONS
+from orandnet.cam.relevance import linear_relevance, product_relevance, sum_relevance
 from orandnet.classifier.network import create_classifier
 from orandnet.classifier.settings import Settings as ClassifierSettings
 
@@ -48,21 +49,21 @@ def test_a_linear_layer_by_hand():
     layer.weight.data = torch.tensor([[1.0, -2.0, 1.0], [3.0, 1.0, -1.0]], dtype=torch.float64)
     inputs = torch.tensor([[2.0, -1.0, -4.0]], dtype=torch.float64)
     # products: 2, 2, -4 and 6, -1, 4; the negative ones get nothing
-    found = lrp.linear_relevance(layer, inputs, torch.tensor([[8.0, 20.0]], dtype=torch.float64))
+    found = linear_relevance(layer, inputs, torch.tensor([[8.0, 20.0]], dtype=torch.float64))
     torch.testing.assert_close(found, torch.tensor([[4.0 + 12, 4.0, 8.0]], dtype=torch.float64))
 
 
 def test_a_linear_layer_conserves_relevance():
     layer = nn.Linear(16, 8).double()
     relevance = random(2, 5, 8, seed=1)
-    found = lrp.linear_relevance(layer, random(2, 5, 16), relevance)
+    found = linear_relevance(layer, random(2, 5, 16), relevance)
     torch.testing.assert_close(found.sum(dim=-1), relevance.sum(dim=-1))
 
 
 def test_a_sum_by_hand():
     # 3 + 1 and 1 - 2: the shares 3/4 and 1/4 of 8, and -1 and 2 times 2
     left, right = torch.tensor([[3.0, 1.0]]), torch.tensor([[1.0, -2.0]])
-    lefts, rights = lrp.sum_relevance(left, right, torch.tensor([[8.0, 2.0]]))
+    lefts, rights = sum_relevance(left, right, torch.tensor([[8.0, 2.0]]))
     # unnormalised (6, -2) and (2, 4), sums 4 and 6: they share the sum 10 as 4 to 6, which they have already
     torch.testing.assert_close(lefts, torch.tensor([[6.0, -2.0]]))
     torch.testing.assert_close(rights, torch.tensor([[2.0, 4.0]]))
@@ -70,7 +71,7 @@ def test_a_sum_by_hand():
 
 def test_terms_of_opposite_sign_share_by_size():
     # unnormalised 6 and -4 for a relevance of 2: six and four tenths of it
-    left, right = lrp.sum_relevance(torch.tensor([[3.0]]), torch.tensor([[-2.0]]), torch.tensor([[2.0]]))
+    left, right = sum_relevance(torch.tensor([[3.0]]), torch.tensor([[-2.0]]), torch.tensor([[2.0]]))
     torch.testing.assert_close(torch.cat([left, right]), torch.tensor([[1.2], [0.8]]))
 
 
@@ -78,21 +79,21 @@ def test_terms_of_opposite_sign_share_by_size():
 def test_two_operands_share_the_relevance_of_each_image(rule):
     shapes = ((3, 4, 6), (3, 4, 6), (3, 4, 6)) if rule == "sum" else ((3, 4, 6), (3, 6, 5), (3, 4, 5))
     left, right, relevance = (random(*shape, seed=seed) for seed, shape in enumerate(shapes))
-    parts = {"sum": lrp.sum_relevance, "product": lrp.product_relevance}[rule](left, right, relevance)
+    parts = {"sum": sum_relevance, "product": product_relevance}[rule](left, right, relevance)
     assert [part.shape for part in parts] == [left.shape, right.shape]
     torch.testing.assert_close(sums(parts[0]) + sums(parts[1]), sums(relevance))
 
 
 def test_the_factors_of_a_product_get_one_half_each():
     relevance = random(2, 4, 5, seed=2)
-    left, right = lrp.product_relevance(random(2, 4, 6), random(2, 6, 5, seed=1), relevance)
+    left, right = product_relevance(random(2, 4, 6), random(2, 6, 5, seed=1), relevance)
     torch.testing.assert_close(sums(left), sums(relevance) / 2)
     torch.testing.assert_close(sums(right), sums(relevance) / 2)
 
 
 def test_nothing_is_divided_by_zero():
     zeros = torch.zeros(1, 2, 2)
-    for rule in (lrp.sum_relevance, lrp.product_relevance):
+    for rule in (sum_relevance, product_relevance):
         for part in rule(zeros, zeros, torch.ones(1, 2, 2)):
             assert torch.equal(part, zeros)
 

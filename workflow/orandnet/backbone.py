@@ -1,4 +1,4 @@
-"""Backbones from timm that take raw RGB and return feature maps."""
+"""Backbones, from timm or WideResNet-38, that take raw RGB and return feature maps."""
 
 from pathlib import Path
 
@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from orandnet.settings import Backbone
+from orandnet.wideresnet38 import STRIDE, WideResNet38, load_wideresnet38
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def timm_arguments(settings: Backbone) -> dict:
@@ -88,9 +91,47 @@ class FeatureBackbone(nn.Module):
         return features[-1:] if self.last_only else features
 
 
+class WideResNetBackbone(nn.Module):
+    """WideResNet-38, which timm lacks; returns the last of its maps.
+
+    Attributes:
+        channels: channels of the map.
+        strides: pixels of the image per cell of the map.
+    """
+
+    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None):
+        """Build the network, and fill it from the local file of the settings.
+
+        Raises:
+            ValueError: if another stride, maps of other stages, or weights without a file are asked for.
+        """
+        super().__init__()
+        if output_stride != STRIDE or out_indices is not None:
+            raise ValueError(
+                f"backbone.model: {settings.model!r} has one map of stride {STRIDE}, not the stages {out_indices} at "
+                f"stride {output_stride}; set output_stride: {STRIDE}, or choose a timm model."
+            )
+        if settings.pretrained and not settings.weights:
+            raise ValueError(
+                f"backbone.weights: {settings.model!r} has no weights to fetch; give a local file, or set "
+                "pretrained: false."
+            )
+        self.stages = WideResNet38(**settings.model_options)
+        if settings.pretrained:
+            load_wideresnet38(self.stages, Path(settings.weights))
+        if not settings.dilated:
+            remove_dilation(self.stages)
+        self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
+        self.channels, self.strides = [self.stages.channels], [STRIDE]
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """Return one map (N, C, h, w) of (N, 3, H, W) uint8 or float in 0..255."""
+        return [self.stages(self.normalise(rgb))]
+
+
 def create_backbone(
     settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None = None
-) -> FeatureBackbone:
+) -> FeatureBackbone | WideResNetBackbone:
     """Return the feature extractor the settings describe.
 
     Args:
@@ -98,7 +139,8 @@ def create_backbone(
         output_stride: pixels per cell of the last map, such as 8, 16 or 32.
         out_indices: stages to return, counted by timm; None for the last one.
     """
-    return FeatureBackbone(settings, output_stride=output_stride, out_indices=out_indices)
+    kind = WideResNetBackbone if settings.model == "wideresnet38" else FeatureBackbone
+    return kind(settings, output_stride=output_stride, out_indices=out_indices)
 
 
 def remove_dilation(network: nn.Module) -> None:

@@ -26,10 +26,12 @@ class Section(BaseModel):
 class Backbone(Section):
     """Which network extracts the features, and where its weights come from."""
 
-    model: str = Field("resnet50.tv_in1k", description="name of a timm model, as on the hub")
+    model: str = Field("resnet50.tv_in1k", description="name of a timm model, as on the hub, or wideresnet38")
     pretrained: bool = Field(True, description="start from the hub's pretrained weights")
     weights: str | None = Field(
-        None, description="local file with the pretrained weights (safetensors), instead of the hub"
+        None,
+        description="local file with the pretrained weights (safetensors), instead of the hub; for wideresnet38, which "
+        "has none there, also a torch file of plain tensors such as res38_cls.pth",
     )
     dilated: bool = Field(
         True,

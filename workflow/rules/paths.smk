@@ -155,6 +155,13 @@ def scored_splits():
     return [split for split in CONFIG.prediction.splits if split != "test"]
 
 
+def submitted_masks(wildcards):
+    """Return the lists of the test predictions that go into a method's archive."""
+    chosen = CONFIG.submission_settings
+    folder = f"results/{wildcards.run}/prediction/{wildcards.method}/{chosen.schedule}/seed{chosen.seed}/test"
+    return [f"{folder}/{shard}.csv" for shard in SHARDS]
+
+
 def refined_ensembles():
     return [name for name, ensemble in CONFIG.ensembles.items() if ensemble.output == "orandnet"]
 

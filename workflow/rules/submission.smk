@@ -2,11 +2,7 @@ rule submission:
     input:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",
-        masks=lambda wildcards: [
-            f"results/{wildcards.run}/prediction/{wildcards.method}/{CONFIG.submission_settings.schedule}"
-            f"/seed{CONFIG.submission_settings.seed}/test/{shard}.csv"
-            for shard in SHARDS
-        ],
+        masks=submitted_masks,
     output:
         "results/{run}/submission/{method}.tar.gz",
     log:

@@ -1,4 +1,4 @@
-"""Weights and training states as safetensors: plain numbers, no code is run on reading."""
+"""Weights and training states as safetensors, and weights of others: plain numbers, no code is run on reading."""
 
 import json
 from collections.abc import Mapping
@@ -40,6 +40,22 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: not a readable safetensors file ({error}); make or fetch it again.") from error
+
+
+def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return name -> CPU tensor of a file that `torch.save` wrote; anything but plain tensors is refused unread.
+
+    Raises:
+        ValueError: if the file is damaged, asks for code, or holds something else than named tensors.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path}: not a torch file of plain tensors ({reason}); save a state_dict.") from error
+    if not isinstance(content, Mapping) or not all(isinstance(part, torch.Tensor) for part in content.values()):
+        raise ValueError(f"{path}: holds no mapping of names to tensors; save a state_dict.")
+    return dict(content)
 
 
 def load_backbone(network: torch.nn.Module, path: Path, prefix: str = "backbone.") -> None:

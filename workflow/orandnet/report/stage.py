@@ -51,8 +51,7 @@ TABLE_COLUMNS = {
     ),
     "scale_scheduling": (
         "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
-        "num_seeds,published_baseline,"
-        "published_scale_scheduling"
+        "num_seeds,published_baseline,published_scale_scheduling"
     ),
 }
 

@@ -13,9 +13,9 @@ Schedule = Literal["baseline", "scale", "scale_same_pixels"]
 
 
 class SegmenterBackbone(Backbone):
-    """The network that is fine-tuned: a ResNet-101, since timm lacks the recipe's WideResNet-38."""
+    """The network that is fine-tuned: a ResNet-101, since the recipe's WideResNet-38 has no weights on the hub."""
 
-    model: str = Field("resnet101.tv_in1k", description="name of a timm model, as on the hub")
+    model: str = Field("resnet101.tv_in1k", description="name of a timm model, as on the hub, or wideresnet38")
 
 
 class SegmenterTraining(Training):

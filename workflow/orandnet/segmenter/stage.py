@@ -46,7 +46,7 @@ def run(
     network = start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights).to(place)
     factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
     training = settings.training
-    if schedule == "scale_same_pixels":
+    if schedule == "scale_same_pixels" and records:  # without any, the training says what is wrong
         training = with_pixels_of_baseline(settings, [record.size for record in records])
     history = fit(
         network,
