@@ -238,7 +238,7 @@ def test_it_learns_colours_and_points_at_them(variant):
         maps = class_attention_maps(network.eval(), image, class_id[None] + 1, **options)
         row, column = divmod(int(maps[0].argmax()), maps.shape[2])
         hits += bool(mask[4 * row + 2, 4 * column + 2])
-    assert hits > 16  # a quarter of the pixels is coloured: chance is 6
+    assert hits > 12  # a quarter of the pixels is coloured: chance is 6
 
 
 def test_the_kind_has_its_way_to_a_cam():
