@@ -2,14 +2,15 @@
 
 With the attention A of a block, its heads averaged, the map of class c on patch i is
 
-    m(c, i) = mean over the last blocks of A[class token c, patch i],    in v2 times ReLU(PatchCAM(c, i)),
+    m(c, i) = P * mean over the last blocks of A[class token c, patch i],    in v2 times ReLU(PatchCAM(c, i)),
 
 and the attention between patches, averaged over all blocks, spreads it to what looks alike:
 
     refined(c, i) = sum over patches j of A[patch i, patch j] m(c, j).
 
-Means stand where the release has sums, which differ by a factor that the normalisation of each map takes out. Rows of
-A[patch, patch] are used as the softmax left them, that is, short of 1 by what a patch gives to the class tokens.
+P, the number of patches, and means where the release has sums are factors that the normalisation of each map takes out;
+with them, maps of all scales have the same level: 1 is an even share of the attention. Rows of A[patch, patch] are used
+as the softmax left them, that is, short of 1 by what a patch gives to the class tokens.
 """
 
 import torch
@@ -25,7 +26,7 @@ HEADS = {"mean": lambda attention: attention.mean(dim=1), "max": lambda attentio
 
 
 def class_to_patch(attentions: list[Tensor], positions: Tensor, *, prefix: int, blocks: int) -> Tensor:
-    """Return (N, K, patches) attention of K class tokens to the patches, averaged over the last `blocks`.
+    """Return (N, K, patches) mean attention of K class tokens to patches over the last `blocks`; 1 is an even share.
 
     Args:
         attentions: per block (N, tokens, tokens) in [0, 1], class tokens first.
@@ -38,7 +39,8 @@ def class_to_patch(attentions: list[Tensor], positions: Tensor, *, prefix: int, 
     """
     if blocks > len(attentions):
         raise ValueError(f"cam.attention_blocks: {blocks}, but there are {len(attentions)} blocks; lower it.")
-    return torch.stack([attention[:, positions, prefix:] for attention in attentions[-blocks:]]).mean(dim=0)
+    maps = torch.stack([attention[:, positions, prefix:] for attention in attentions[-blocks:]]).mean(dim=0)
+    return maps * maps.shape[2]
 
 
 def spread(maps: Tensor, attentions: list[Tensor], *, prefix: int) -> Tensor:
