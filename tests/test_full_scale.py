@@ -1,0 +1,77 @@
+"""The published experiment at its full size, as far as the list of its jobs: 13,487 images, none of which is read."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from checkout import ROOT, Checkout
+
+from orandnet.files.mask import write_mask
+
+pytestmark = pytest.mark.pipeline
+
+SIZES = {"train": 1464, "train_aug": 10582, "val": 1449, "test": 1456}
+LONGEST_LISTING = 8.0  # CPU seconds; 3 on an idle machine
+LARGEST = 300  # MiB
+
+
+@pytest.fixture(scope="module", params=["voc2012", "voc2012_official"])
+def listed(request, tmp_path_factory):
+    """Return what a dry run prints, its CPU seconds and its peak memory in MiB."""
+    checkout = Checkout(tmp_path_factory.mktemp("full") / "checkout")
+    write_lists(checkout.folder / "data/VOCdevkit/VOC2012")
+    command = [sys.executable, "-m", "snakemake", "-n", "--configfile", f"config/{request.param}.yaml"]
+    with (checkout.folder / "printed.txt").open("w+") as file:
+        process = subprocess.Popen(command, cwd=checkout.folder, stdout=file, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        printed = (checkout.folder / "printed.txt").read_text()
+    assert process.returncode == 0, printed
+    return printed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def write_lists(root):
+    """Write the lists of a folder in VOC layout, with as many names as VOC's, and one image and mask."""
+    ids = iter(range(20_000))
+    names = {split: [f"2007_{next(ids):06}" for _ in range(SIZES[split])] for split in ("train", "val", "test")}
+    names["train_aug"] = names["train"] + [f"2008_{next(ids):06}" for _ in range(SIZES["train_aug"] - SIZES["train"])]
+    folder = root / "ImageSets" / "Segmentation"
+    folder.mkdir(parents=True)
+    for split, listed in names.items():
+        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in listed))
+    (root / "JPEGImages").mkdir()
+    write_mask(root / "SegmentationClassAug" / f"{names['train'][0]}.png", np.zeros((2, 2), np.uint8))
+
+
+def test_listing_the_published_experiment_is_quick_and_small(listed):
+    _, seconds, mebibytes = listed
+    assert seconds < LONGEST_LISTING
+    assert mebibytes < LARGEST
+
+
+def test_its_jobs_are_those_of_shards_and_not_of_images(listed):
+    printed, _, _ = listed
+    total = int(printed.split("\ntotal")[1].split()[0])
+    assert 200 < total < 1500
+    for rule in (
+        "classifier_amn",
+        "cam",
+        "fusion",
+        "orandnet",
+        "irn_walk",
+        "segmenter",
+        "prediction",
+        "submission",
+        "tables",
+    ):
+        assert f"\n{rule} " in printed, rule
+
+
+def test_its_config_names_the_sizes_of_the_lists():
+    for name in ("voc2012", "voc2012_official"):
+        assert (
+            f"expected_sizes: {{train: {SIZES['train']}, train_aug: {SIZES['train_aug']}, "
+            in (ROOT / "config" / f"{name}.yaml").read_text()
+        )
