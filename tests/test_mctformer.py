@@ -32,7 +32,7 @@ DISTILLED = {
     },
 }
 NETWORKS = {"v1": V1, "v2": V2, "hybrid": HYBRID, "distilled": DISTILLED}
-CAM = {"scales": [1.0], "flip": True, "blocks": 3, "heads": "mean", "refine": True}
+CAM = {"scales": [1.0], "flip": True, "blocks": 3, "heads": "mean", "patch_cam": True, "refine": True}
 
 
 def network_of(changes, num_foreground=4):
@@ -196,7 +196,14 @@ def test_maps_lie_on_the_grid_and_mirror_with_the_image(networks, name, refine, 
 def test_each_setting_of_the_map_counts(networks):
     rgb, classes = images(1, 40, 56)[0], torch.tensor([1, 4])
     maps = class_attention_maps(networks["v2"], rgb, classes, **CAM)
-    for change in ({"blocks": 1}, {"heads": "max"}, {"refine": False}, {"flip": False}, {"scales": [1.5]}):
+    for change in (
+        {"blocks": 1},
+        {"heads": "max"},
+        {"patch_cam": False},
+        {"refine": False},
+        {"flip": False},
+        {"scales": [1.5]},
+    ):
         other = class_attention_maps(networks["v2"], rgb, classes, **{**CAM, **change})
         assert (min_max(other) - min_max(maps)).abs().max() > 1e-3, change
     alone = class_attention_maps(networks["v2"], rgb, classes[1:], **CAM)

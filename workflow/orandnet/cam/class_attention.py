@@ -50,14 +50,21 @@ def spread(maps: Tensor, attentions: list[Tensor], *, prefix: int) -> Tensor:
 
 
 def localisation(
-    network: MctformerClassifier, rgb: Tensor, positions: Tensor, *, blocks: int, heads: str, refine: bool
+    network: MctformerClassifier,
+    rgb: Tensor,
+    positions: Tensor,
+    *,
+    blocks: int,
+    heads: str,
+    patch_cam: bool,
+    refine: bool,
 ) -> Tensor:
     """Return (N, K, h, w) maps of the classes at `positions` of (N, 3, H, W) RGB, at least 0, h and w in tokens."""
     prefix = network.model.num_prefix_tokens
     with recorded_attention(network.model, keep=HEADS[heads]) as recorded:
         _, patch_map = network.evidence(rgb)
     maps = class_to_patch(recorded, positions, prefix=prefix, blocks=blocks)
-    if patch_map is not None:
+    if patch_cam and patch_map is not None:
         maps = maps * patch_map[:, positions].relu().flatten(2)
     if refine:
         maps = spread(maps, recorded, prefix=prefix)
@@ -74,6 +81,7 @@ def class_attention_maps(
     flip: bool,
     blocks: int,
     heads: str,
+    patch_cam: bool,
     refine: bool,
 ) -> Tensor:
     """Return the maps of an image's own classes on its grid, summed over scales.
@@ -86,6 +94,7 @@ def class_attention_maps(
         flip: add the mirrored image at each scale.
         blocks: last blocks whose class attention counts.
         heads: `mean` or `max`.
+        patch_cam: multiply with PatchCAM, if the network has it.
         refine: spread the maps by the attention between patches.
 
     Returns:
@@ -98,7 +107,7 @@ def class_attention_maps(
         height, width = (max(1, round(length * scale / stride)) * stride for length in rgb.shape[1:])
         image = resize_image(rgb[None], (height, width))
         pair = torch.cat([image, image.flip(-1)]) if flip else image
-        maps = localisation(network, pair, classes - 1, blocks=blocks, heads=heads, refine=refine)
+        maps = localisation(network, pair, classes - 1, blocks=blocks, heads=heads, patch_cam=patch_cam, refine=refine)
         if flip:
             maps = maps[:1] + maps[1:].flip(-1)
         total += resize_maps(maps, shape)[0]

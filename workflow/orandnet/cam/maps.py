@@ -63,6 +63,7 @@ def mctformer_cams(
             flip=settings.flip,
             blocks=settings.attention_blocks,
             heads=settings.attention_heads,
+            patch_cam=settings.patch_cam,
             refine=settings.refine,
         )
         yield _cam(record, maps, settings)

@@ -45,6 +45,9 @@ class Settings(Section):
         3, ge=1, description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged"
     )
     attention_heads: Literal["mean", "max"] = Field("mean", description="of an MCTformer: how heads become one")
+    patch_cam: bool = Field(
+        True, description="of an MCTformer v2: multiply the attention with PatchCAM; false for the attention alone"
+    )
     refine: bool = Field(
         True, description="of an MCTformer: spread the maps by the attention between patches, averaged over all blocks"
     )
