@@ -34,13 +34,14 @@ def test_a_killed_shard_costs_only_itself(fresh: Checkout):
     shards = [f"results/tiny/cam/vit/seed0/{number}-of-3.npz" for number in (1, 2, 3)]
     arguments = ("--cores", 1, "--configfile", config, "--", *shards)
     process = fresh.start(*arguments)
-    while not (finished := [path for path in shards if (fresh.folder / path).exists()]):
+    logs = fresh.results / "logs/cam/vit/seed0"
+    while len(list(logs.glob("*.log"))) < 2:  # one has ended, the next one has been started
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
-    time.sleep(1)  # the next one has been started
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     finished = [path for path in shards if (fresh.folder / path).exists()]
+    assert finished
     dates = {path: (fresh.folder / path).stat().st_mtime_ns for path in finished}
     fresh.run("--unlock", "--configfile", config)
     assert fresh.planned(*arguments) == {"cam": 3 - len(finished)}

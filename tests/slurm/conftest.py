@@ -28,7 +28,6 @@ class Job(NamedTuple):
     comment: str
     node: str
     partition: str
-    gpus: str
     memory: str
 
 
@@ -77,7 +76,7 @@ class Cluster:
 
     def jobs(self, since: int = 0) -> list[Job]:
         """Return all jobs after the one numbered `since`, in order, the finished ones too."""
-        lines = self.ask("squeue", "-h", "-a", "--states=all", "-o", "%A|%T|%k|%N|%P|%b|%m").splitlines()
+        lines = self.ask("squeue", "-h", "-a", "--states=all", "-o", "%A|%T|%k|%N|%P|%m").splitlines()
         jobs = (Job(int(number), *rest) for number, *rest in (line.split("|") for line in lines))
         return sorted(job for job in jobs if job.id > since)
 

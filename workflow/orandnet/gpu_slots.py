@@ -35,14 +35,14 @@ def take_gpus(count: int) -> list[str]:
     A device is free again as soon as its process ends, however it ends.
 
     Returns:
-        The names of the devices that were taken here; none under SLURM or without a GPU.
+        The names of the devices that this process sees; none without a GPU.
     """
     if count == 0:
         os.environ[VISIBLE] = ""
         return []
     gpus = visible_gpus()
     if not gpus or "SLURM_JOB_ID" in os.environ:
-        return []
+        return gpus
     folder = _lock_folder()
     taken: list[str] = []
     for gpu in gpus:
