@@ -119,11 +119,11 @@ def test_the_default_run_has_the_jobs_it_is_made_of(fresh):
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     jobs = fresh.planned()
     seeds, shards = len(config["seeds"]), config["shards"]
-    assert jobs["classifier"] == len(config["sources"]) * seeds
-    assert jobs["cam"] == jobs["classifier"] * shards
+    assert jobs["classifier"] + jobs["classifier_amn"] == len(config["sources"]) * seeds
+    assert jobs["cam"] == len(config["sources"]) * seeds * shards
     assert jobs["fusion"] == len(config["ensembles"]) * seeds * shards
     assert jobs["irn"] == len(config["irn"]["cams"]) * seeds
-    assert jobs["irn_walk"] == jobs["irn_labels"] == jobs["irn"] * shards
+    assert jobs["irn_walk"] == jobs["irn_labels"] == jobs["irn"] * shards  # amn's seed source is refined too
     assert jobs["prediction"] == jobs["segmenter"] * shards
     assert jobs["evaluation_prediction"] == jobs["segmenter"]
     assert {rule: jobs[rule] for rule in ("dataset", "tables", "figures")} == {"dataset": 1, "tables": 1, "figures": 1}
