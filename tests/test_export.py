@@ -121,7 +121,7 @@ def test_a_data_set_checked_before_its_manifest_told_the_ids_is_refused(results,
     manifest.write_text(json.dumps(content))
     shard = results / "cam/cnn/seed0/1-of-1.npz"
     assert run("npz", "--index", results / "dataset/index.csv", "--cams", shard, "--output", results / "x.csv") == 1
-    assert "manifest.json: does not tell the classes' mask ids" in capsys.readouterr().err
+    assert "manifest.json: is no manifest of a data set ('file_ids')" in capsys.readouterr().err
 
 
 def voc_export(results, images):
