@@ -37,8 +37,14 @@ def command_prefix():
 shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
 
 
-# on this machine without a GPU, GPU jobs are CPU jobs and run side by side; elsewhere each asks for one
-GPU = 1 if not workflow.local_exec or visible_gpus() else 0
+LOCAL_GPUS = [] if workflow.remote_exec else visible_gpus()
+
+
+# a job asks for one GPU; on this machine without any, GPU jobs are CPU jobs and run side by side. A function, since how
+# jobs are executed is known only after the rules have been read
+def GPU(wildcards):
+    elsewhere = workflow.remote_exec or not workflow.local_exec
+    return 1 if elsewhere or LOCAL_GPUS else 0
 
 
 # what a job that failed may have lacked: the n-th attempt gets n times as much, if the profile asks for `retries`
