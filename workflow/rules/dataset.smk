@@ -16,8 +16,8 @@ rule dataset_fetch:
         "../../envs/orandnet.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=720,
+        mem_mb=growing(1000),
+        runtime=growing(720),
     params:
         # without the code's fingerprint: what lies under the root stays, whatever the code
         settings=settings(lambda wildcards: CONFIG.dataset.narrowed_to(FetchSettings)),
