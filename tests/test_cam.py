@@ -7,16 +7,18 @@ from PIL import Image
 
 from orandnet.cam.attention import attribution, rollout, vit_maps
 from orandnet.cam.maps import CAMS
-from orandnet.cam.multiscale import cnn_maps, resize_image
+from orandnet.cam.multiscale import cnn_maps, resize_image, scaled_images
 from orandnet.cam.settings import Settings
 from orandnet.cam.stage import run
 from orandnet.classifier.network import create_classifier
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.dataset.index import Record
+from orandnet.dataset.scene_drawing import CLASS_NAMES, draw_scene
 from orandnet.files.checkpoint import encode, save_weights
 from orandnet.files.store import CamStore
 from orandnet.grid import grid_shape
 from orandnet.score_maps import NORMALISATIONS, divide_by_max, min_max, resize_maps
+from orandnet.training.augment import to_tensor
 
 CPU = torch.device("cpu")
 TRAINED = {
@@ -86,10 +88,29 @@ def test_scales_are_summed(networks):
     torch.testing.assert_close(maps_of(networks["cnn"], rgb, [1], scales=[0.5, 1.0, 1.5]), sum(parts))
 
 
-def test_resized_images_stay_within_0_and_255():
-    resized = resize_image(torch.tensor([0, 255] * 32).view(1, 1, 8, 8).expand(1, 3, 8, 8), (13, 5))
-    assert resized.shape == (1, 3, 13, 5)
-    assert 0 <= resized.min() <= resized.max() <= 255
+@pytest.mark.parametrize("size", [(30, 41), (60, 80), (97, 130), (120, 160)])
+def test_resized_images_are_those_of_pil_to_a_grey_level(size):
+    rgb = draw_scene(np.random.default_rng(0), (60, 80), CLASS_NAMES[0]).rgb
+    resized = resize_image(to_tensor(rgb)[None], size)
+    expected = Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BICUBIC)
+    assert resized.dtype == torch.uint8
+    assert np.abs(resized[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(expected)).max() <= 1
+
+
+def test_sharp_edges_stay_within_0_and_255():
+    stripes = torch.tensor([0, 255] * 32, dtype=torch.uint8).view(1, 1, 8, 8).expand(1, 3, 8, 8)
+    resized = resize_image(stripes, (8, 30)).int()
+    assert (resized[..., :2].min(), resized[..., -2:].max()) == (0, 255)  # overshoot is cut, not wrapped
+
+
+def test_each_scale_comes_with_its_mirror_image():
+    rgb = photographs(1, 40, 56)[0]
+    images = list(scaled_images(rgb, scales=[0.5, 1.0], flip=True))
+    assert [image.shape for image in images] == [(2, 3, 20, 28), (2, 3, 40, 56)]
+    torch.testing.assert_close(images[1][0], rgb)
+    for image in images:
+        torch.testing.assert_close(image[1], image[0].flip(-1))
+    assert [len(image) for image in scaled_images(rgb, scales=[0.5], flip=False)] == [1]
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)

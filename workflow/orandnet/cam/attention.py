@@ -40,7 +40,7 @@ def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_b
 
     Args:
         network: a trained classifier in inference mode.
-        rgb: (N, 3, S, S) float in 0..255.
+        rgb: (N, 3, S, S) uint8, or float in 0..255.
         targets: (N, T) int64 positions of classes among the logits; repeat one where an image has fewer.
         start_block: first block that counts.
 
@@ -54,7 +54,7 @@ def attribution(network: VitClassifier, rgb: Tensor, targets: Tensor, *, start_b
     maps = []
     with recorded_attention(network.model) as recorded, torch.enable_grad():
         # the input carries the gradient, so that attention has one even where all weights are frozen
-        logits = network(rgb.detach().requires_grad_())
+        logits = network(rgb.float().detach().requires_grad_())
     attentions = recorded[start_block:]
     if not attentions:
         raise ValueError(f"cam.start_block: {start_block}, but there are {len(recorded)} blocks; lower it.")

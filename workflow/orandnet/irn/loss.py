@@ -114,8 +114,10 @@ class _AffinityLoss(torch.autograd.Function):
 
 def _add_to_strongest(gradient: Tensor, boundary: Tensor, strongest: Tensor, slope: Tensor, offset: Offset) -> None:
     """Add each pair's slope to the first cell of its path where the boundary is strongest, in place."""
+    slope, share = slope.clone(), torch.empty_like(slope)
     for cell in path_cells(offset):
-        # shifted slices and no scatter: the sum has one order on every device
-        share = slope * (window(boundary, cell, offset) == strongest)
+        # shifted slices and no scatter: the sum has one order on every device; 1 and 0 as floats in one plane that is
+        # used again: masks of bool made new for each cell take the loss twice as long
+        share.copy_(window(boundary, cell, offset)).eq_(strongest).mul_(slope)
         window(gradient, cell, offset).add_(share)
-        slope = slope - share
+        slope.sub_(share)
