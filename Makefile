@@ -7,7 +7,7 @@ RUN    := results/$(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' config.yaml)
 TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
           $(RUN)/tables/table3_scale_scheduling.csv
 
-.PHONY: install demo test check reference lock clean
+.PHONY: install demo test bench check reference lock clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
@@ -32,6 +32,9 @@ $(RUN)/report.html: $(TABLES) $(wildcard $(RUN)/figures/*.png)
 
 test: install  ## style, then every test
 	$(BIN)/python -m pytest
+
+bench: install  ## the package against straightforward forms of the same work; options in BENCH, such as BENCH=--help
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/compare.py $(BENCH)
 
 reference: install  ## the generated schema and key reference
 	$(BIN)/orandnet reference

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from orandnet.dataset.index import read_rows
-from orandnet.dataset.mask_ids import unknown_ids
+from orandnet.dataset.mask_ids import translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
 
@@ -63,4 +63,4 @@ class GroundTruth:
         problem = unknown_ids(mask, self._known)
         if problem and self._other_ids == "error":
             raise ValueError(f"{row['mask']}: {problem}; run `orandnet dataset` again.")
-        return self._table[mask]
+        return translated(mask, self._table)

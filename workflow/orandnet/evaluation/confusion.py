@@ -54,8 +54,11 @@ def confusion_matrix(prediction: np.ndarray, ground_truth: np.ndarray, *, num_cl
             "resize the prediction to its image."
         )
     # every pair of ids has a place in 16 bits: no pixel needs to be masked out first
-    pairs = (ground_truth.astype(np.uint16) << 8) | prediction
-    counts = np.bincount(pairs.ravel(), minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
+    pairs = ((ground_truth.astype(np.uint16) << 8) | prediction).ravel()
+    # masks have long runs of equal pixels: far fewer runs than pixels need to be counted
+    ends = np.flatnonzero(np.append(pairs[1:] != pairs[:-1], True))[: pairs.size]
+    lengths = np.diff(ends, prepend=-1)
+    counts = np.bincount(pairs[ends], weights=lengths, minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
     counts[:, 0] += counts[:, IGNORE_INDEX]
     check_ids(counts[:IGNORE_INDEX].sum(1), num_classes, "ground truth")
     check_ids(counts[:, :IGNORE_INDEX].sum(0), num_classes, "prediction")

@@ -1,0 +1,63 @@
+"""From a network's class maps of four scales to the CAM of an image in full size: select the classes, then enlarge."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from inputs import NUM_CLASSES, Inputs, smooth_noise
+from orandnet.grid import grid_shape, scaled_size
+from orandnet.score_maps import SMALLEST, divide_by_max, resize_maps
+from timing import Agreement, Comparison
+
+SCALES = (1.0, 0.5, 1.5, 2.0)
+STRIDE = 16
+COARSE_CELLS = 9
+
+
+def raw_maps(size: tuple[int, int]) -> list[Tensor]:
+    """Return positive evidence (1, 20, h, w) as a network of stride 16 gives it at each scale: smooth noise."""
+    shapes = [grid_shape(scaled_size(size, scale), STRIDE) for scale in SCALES]
+    noise = [smooth_noise((NUM_CLASSES - 1, *shape), 0, COARSE_CELLS) for shape in shapes]
+    return [torch.from_numpy(maps)[None].relu() for maps in noise]
+
+
+def enlarge_then_select(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return (K, H, W) scores: all 20 maps are enlarged and summed, then the image's classes are picked."""
+    padded = tuple(STRIDE * cells for cells in grid_shape(size, STRIDE))
+    enlarged = [functional.interpolate(one, padded, mode="bilinear", align_corners=False) for one in maps]
+    summed = torch.sum(torch.stack(enlarged), dim=0)[0, :, : size[0], : size[1]]
+    chosen = summed[torch.from_numpy(classes) - 1]
+    return (chosen / (functional.adaptive_max_pool2d(chosen, (1, 1)) + SMALLEST)).numpy()
+
+
+def select_then_enlarge(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the same with the package's functions, in the package's order."""
+    padded = tuple(STRIDE * cells for cells in grid_shape(size, STRIDE))
+    chosen = torch.from_numpy(classes) - 1
+    total = torch.zeros(())
+    for one in maps:
+        total = total + resize_maps(one[:, chosen], padded)
+    return divide_by_max(total[0, :, : size[0], : size[1]]).numpy()
+
+
+def agreement(expected: list[np.ndarray], ours: list[np.ndarray]) -> Agreement:
+    """Return whether the scores are the same to the last bit."""
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(expected, ours, strict=True))
+    return Agreement(f"max difference {difference:.1e}" if difference else "bit-exact", difference == 0)
+
+
+def comparisons(inputs: Inputs) -> Iterator[Comparison]:
+    """Yield the comparison for images of one and of two classes; those of VOC's train_aug have 1.555 on average."""
+    maps = raw_maps(inputs.size)
+    images = [classes[: 1 + number % 2] for number, classes in enumerate(inputs.classes)]
+    yield Comparison(
+        "class maps of 4 scales to full size, 1 or 2 of 20 classes",
+        lambda: [enlarge_then_select(maps, classes, inputs.size) for classes in images],
+        lambda: [select_then_enlarge(maps, classes, inputs.size) for classes in images],
+        agreement,
+        units=len(images),
+        rounds=7,
+    )
