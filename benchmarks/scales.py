@@ -35,13 +35,13 @@ def stacked(rgb: np.ndarray) -> list[np.ndarray]:
 
 def in_integers(rgb: np.ndarray) -> list[Tensor]:
     """Return (1, 3, h, w) uint8 at each scale; the device mirrors and normalises."""
-    return list(scaled_images(to_tensor(rgb), scales=SCALES, flip=False))
+    return list(scaled_images(to_tensor(rgb)[None], scales=SCALES, flip=False))
 
 
 def all_on_the_cpu(rgb: np.ndarray) -> list[Tensor]:
     """Return (2, 3, h, w) float32 at each scale, mirrored and normalised as a network on the CPU does it."""
     normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
-    return [normalise(pair) for pair in scaled_images(to_tensor(rgb), scales=SCALES, flip=True)]
+    return [normalise(pair) for pair in scaled_images(to_tensor(rgb)[None], scales=SCALES, flip=True)]
 
 
 def agreement(expected: list[list], ours: list[list]) -> Agreement:

@@ -55,7 +55,7 @@ def rounded(scores: np.ndarray, name: str) -> np.ndarray:
 def class_maps(network: nn.Module, record: Record, scales: list[float]) -> list[Tensor]:
     """Return positive evidence (1, K, h, w) of the image's classes at each scale, mirror images added."""
     chosen, maps = torch.tensor(record.classes) - 1, []
-    for pair in scaled_images(to_tensor(read_rgb(record.image)), scales=scales, flip=True):
+    for pair in scaled_images(to_tensor(read_rgb(record.image))[None], scales=scales, flip=True):
         both = network.class_map(pair)[:, chosen].relu()
         maps.append(both[:1] + both[1:].flip(-1))
     return maps

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from orandnet.cam.amn import amn_maps
-from orandnet.cam.maps import CAMS
+from orandnet.cam.maps import cams as make_cams
 from orandnet.cam.settings import KIND_DEFAULTS
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.amn import AtrousPyramid
@@ -225,19 +225,21 @@ def test_maps_are_the_softmax_of_mean_logits_of_the_own_classes(network, rgb):
         found = torch.nn.functional.interpolate(network(image, labels), shape, mode="bilinear")[0]
         logits.append(found if image is rgb else found.flip(-1))
     probabilities = torch.stack(logits).mean(dim=0).softmax(dim=0)
-    found = amn_maps(network, rgb[0], (1, 3), scales=[1.0], flip=True)
+    (found,) = amn_maps(network, rgb, [(1, 3)], scales=[1.0], flip=True)
     torch.testing.assert_close(found, probabilities[[1, 3]], atol=1e-5, rtol=1e-4)
     assert (found.sum(dim=0) < 1).all()  # background and class 2 have their shares
-    once = amn_maps(network, rgb[0], (1, 3), scales=[1.0], flip=False)
-    torch.testing.assert_close(amn_maps(network, rgb[0], (1, 3), scales=[1.0, 1.0], flip=False), once)
-    assert (amn_maps(network, rgb[0], (1,), scales=[1.0], flip=True)[0] - found[0]).abs().max() > 1e-3
+    (once,) = amn_maps(network, rgb, [(1, 3)], scales=[1.0], flip=False)
+    torch.testing.assert_close(amn_maps(network, rgb, [(1, 3)], scales=[1.0, 1.0], flip=False)[0], once)
+    (alone,) = amn_maps(network, rgb, [(1,)], scales=[1.0], flip=True)
+    assert (alone[0] - found[0]).abs().max() > 1e-3
 
 
 def test_the_store_holds_foreground_from_0_to_1_and_no_background(network, data_set):
     folder, records = data_set
     records = [replace(records[0], classes=(1, 3)), replace(records[1], classes=())]
     settings = CamSettings.model_validate({**KIND_DEFAULTS["amn"], "scales": [0.5, 1.0]})
-    cams = list(CAMS["amn"](network, records, settings, Settings.model_validate(SMALL), torch.device("cpu")))
+    trained = Settings.model_validate({**SMALL, "kind": "amn"})
+    cams = list(make_cams(network, records, settings, trained, torch.device("cpu")))
     write_shard(folder / "1-of-1.npz", cams)
     store = CamStore([folder / "1-of-1.npz"])
     both, empty = (store[record.image_id] for record in records)
@@ -268,7 +270,7 @@ def test_a_short_training_lifts_the_cam_of_the_object_above_its_surroundings(dat
         device="cpu",
     )
     network, trained = load_classifier(folder / "w.safetensors")
-    cams = CAMS["amn"](network, records, CamSettings(scales=[1.0], normalise="min_max"), trained, torch.device("cpu"))
+    cams = make_cams(network, records, CamSettings(scales=[1.0], normalise="min_max"), trained, torch.device("cpu"))
     for cam in cams:
         inside = np.zeros(cam.scores.shape[1:], bool)
         inside[2:6, 4:8] = True

@@ -34,7 +34,7 @@ GROUND = [
     "wideresnet38",
 ]
 LAYERS = [GROUND, ["dataset", "backbone"], ["training"], sorted(STAGE_FOLDERS - {"dataset"})]
-TOP = {"cli", "config", "config_choices", "config_errors", "sources", "reference", "__main__"}
+TOP = {"cli", "startup", "config", "config_choices", "config_errors", "sources", "reference", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",

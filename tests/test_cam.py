@@ -1,12 +1,15 @@
 """Class activation maps: own classes only, mirror images, attention rollout, and the grid they lie on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from orandnet.cam import maps as cam_maps
 from orandnet.cam.attention import attribution, rollout, vit_maps
-from orandnet.cam.maps import CAMS
+from orandnet.cam.maps import cams as make_cams
 from orandnet.cam.multiscale import cnn_maps, resize_image, scaled_images
 from orandnet.cam.settings import Settings
 from orandnet.cam.stage import run
@@ -49,7 +52,8 @@ def photographs(number, height, width):
 
 
 def maps_of(network, rgb, classes, **options):
-    return cnn_maps(network, rgb, torch.tensor(classes), **{"scales": [0.5, 1.0], "flip": True, **options})
+    (maps,) = cnn_maps(network, rgb[None], [tuple(classes)], **{"scales": [0.5, 1.0], "flip": True, **options})
+    return maps
 
 
 @pytest.mark.parametrize("size", [(40, 56), (37, 50), (9, 70)])
@@ -103,14 +107,14 @@ def test_sharp_edges_stay_within_0_and_255():
     assert (resized[..., :2].min(), resized[..., -2:].max()) == (0, 255)  # overshoot is cut, not wrapped
 
 
-def test_each_scale_comes_with_its_mirror_image():
-    rgb = photographs(1, 40, 56)[0]
+def test_each_scale_comes_with_the_mirror_images():
+    rgb = photographs(2, 40, 56)
     images = list(scaled_images(rgb, scales=[0.5, 1.0], flip=True))
-    assert [image.shape for image in images] == [(2, 3, 20, 28), (2, 3, 40, 56)]
-    torch.testing.assert_close(images[1][0], rgb)
+    assert [image.shape for image in images] == [(4, 3, 20, 28), (4, 3, 40, 56)]
+    torch.testing.assert_close(images[1][:2], rgb)
     for image in images:
-        torch.testing.assert_close(image[1], image[0].flip(-1))
-    assert [len(image) for image in scaled_images(rgb, scales=[0.5], flip=False)] == [1]
+        torch.testing.assert_close(image[2:], image[:2].flip(-1))
+    assert [image.shape for image in scaled_images(rgb, scales=[0.6], flip=False, stride=16)] == [(2, 3, 32, 32)]
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)
@@ -208,16 +212,37 @@ def data_set(tmp_path):
 def test_every_image_gets_the_maps_of_its_own_labels_on_its_own_grid(data_set, networks, kind):
     _, records = data_set
     settings = Settings(scales=[1.0], batch_size=2)
-    make = CAMS[TRAINED[kind].kind]
-    cams = list(make(networks[kind], records, settings, TRAINED[kind], CPU))
+    cams = list(make_cams(networks[kind], records, settings, TRAINED[kind], CPU))
     assert [cam.image_id for cam in cams] == ["a", "b", "c"]
     for cam, record in zip(cams, records, strict=True):
         assert tuple(cam.classes) == record.classes
         assert cam.size == record.size
         assert cam.scores.shape == (len(record.classes), *grid_shape(record.size))
         assert 0 <= cam.scores.min() <= cam.scores.max() <= 1
-    (alone,) = make(networks[kind], records[1:2], settings, TRAINED[kind], CPU)
+    (alone,) = make_cams(networks[kind], records[1:2], settings, TRAINED[kind], CPU)
     np.testing.assert_allclose(alone.scores, cams[1].scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_images_that_go_through_together_have_the_maps_they_have_alone(data_set, networks, kind, monkeypatch):
+    """As on a GPU; a and d are of one size, and d has more classes."""
+    _, records = data_set
+    records = [*records, replace(records[0], image_id="d", image=records[0].image, classes=(1, 2, 4))]
+    settings = Settings(scales=[1.0, 1.3])
+    alone = [cam for record in records for cam in make_cams(networks[kind], [record], settings, TRAINED[kind], CPU)]
+    monkeypatch.setattr(cam_maps, "images_at_once", lambda *_: 2)
+    together = list(make_cams(networks[kind], records, settings, TRAINED[kind], CPU))
+    assert [cam.image_id for cam in together] == ["a", "b", "c", "d"]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(other.classes, one.classes)
+        np.testing.assert_allclose(other.scores, one.scores, atol=1e-4)
+
+
+def test_only_images_of_one_size_go_together(data_set):
+    _, (a, b, c) = data_set
+    groups = list(cam_maps.by_size([a, b, a, a, c], 2, squeezed=False))
+    assert groups == [[a, a], [a], [b], [c]]
+    assert list(cam_maps.by_size([a, b, c], 2, squeezed=True)) == [[a, b], [c]]
 
 
 def test_the_stage_writes_the_same_maps_in_shards_as_in_one_file(data_set, networks):

@@ -144,6 +144,7 @@ def test_a_manifest_tells_what_was_made_from_what_and_at_what_cost(fusion):
     assert manifest["versions"].keys() >= {"python", "numpy", "torch"}
     assert manifest["wall_seconds"] >= 0
     assert manifest["peak_memory_mib"] > 10
+    assert 0 < manifest["start_cpu_seconds"] <= manifest["cpu_seconds"]
     assert manifest["device"]
 
 

@@ -1,6 +1,5 @@
 """Fingerprints: an edit re-runs the stages that run on the edited code, and nothing else."""
 
-import ast
 import re
 import shutil
 
@@ -10,7 +9,7 @@ from orandnet import fingerprint as module
 from orandnet.cli import STAGES
 from orandnet.fingerprint import PACKAGE_FOLDER, fingerprint, import_closure
 
-CACHED = (module.fingerprint, module.import_closure, module._tree, module._imports, module._normalised)
+CACHED = (module.fingerprint, module.import_closure, module._source)
 STAGE_MODULES = {stage: f"orandnet.{stage}.stage" for stage in STAGES if stage != "reference"}
 
 
@@ -135,14 +134,8 @@ def test_closures_hold_the_packages_on_the_way_and_imports_inside_functions():
 
 def outside_imports(stage):
     """Return the packages other than ours that a stage's code imports."""
-    found = set()
-    for name in import_closure(STAGE_MODULES[stage]):
-        for node in ast.walk(module._tree(name)):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found.add(node.module.split(".")[0])
-    return found
+    sources = map(module._source, import_closure(STAGE_MODULES[stage]))
+    return {found.split(".")[0] for source in sources for found in source.imports}
 
 
 @pytest.mark.parametrize("stage", ["dataset", "fusion", "pseudo_mask", "evaluation", "report"])

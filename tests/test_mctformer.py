@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from orandnet.cam.class_attention import class_attention_maps, class_to_patch, spread
-from orandnet.cam.maps import CAMS
+from orandnet.cam.maps import MAPS
 from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import Settings as CamSettings
 from orandnet.classifier.network import create_classifier, load_classifier
@@ -170,32 +170,32 @@ def attentions(number, tokens):
 
 def test_class_attention_and_its_spread_by_hand():
     found = attentions(3, 6)  # 2 class tokens, 4 patches
-    maps = class_to_patch(found, torch.tensor([1]), prefix=2, blocks=2)
-    torch.testing.assert_close(maps[0, 0], 4 * (found[1][0, 1, 2:] + found[2][0, 1, 2:]) / 2)
+    maps = class_to_patch(found, num_classes=2, prefix=2, blocks=2)
+    torch.testing.assert_close(maps[0, 1], 4 * (found[1][0, 1, 2:] + found[2][0, 1, 2:]) / 2)
     affinity = sum(attention[0, 2:, 2:] for attention in found) / 3
-    torch.testing.assert_close(spread(maps, found, prefix=2)[0, 0], affinity @ maps[0, 0])
+    torch.testing.assert_close(spread(maps, found, prefix=2)[0, 1], affinity @ maps[0, 1])
     with pytest.raises(ValueError, match=r"cam\.attention_blocks: 4, but there are 3 blocks"):
-        class_to_patch(found, torch.tensor([0]), prefix=2, blocks=4)
+        class_to_patch(found, num_classes=2, prefix=2, blocks=4)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("refine", [True, False])
 @pytest.mark.parametrize("size", [(40, 56), (37, 50)])
 def test_maps_lie_on_the_grid_and_mirror_with_the_image(networks, name, refine, size):
-    rgb, options = images(1, *size)[0], {**CAM, "refine": refine, "scales": [1.0, 1.5]}
-    maps = class_attention_maps(networks[name], rgb, torch.tensor([1, 4]), **options)
+    rgb, options = images(1, *size), {**CAM, "refine": refine, "scales": [1.0, 1.5]}
+    (maps,) = class_attention_maps(networks[name], rgb, [(1, 4)], **options)
     assert maps.shape == (2, *grid_shape(size))
     assert maps.dtype == torch.float32
     assert maps.min() >= 0
     assert 0 <= min_max(maps).min() <= min_max(maps).max() <= 1
     if size == (40, 56):  # the grid of the other size hangs over at the right
-        mirrored = class_attention_maps(networks[name], rgb.flip(-1), torch.tensor([1, 4]), **options)
+        (mirrored,) = class_attention_maps(networks[name], rgb.flip(-1), [(1, 4)], **options)
         torch.testing.assert_close(mirrored.flip(-1), maps, atol=1e-5, rtol=1e-3)
 
 
 def test_each_setting_of_the_map_counts(networks):
-    rgb, classes = images(1, 40, 56)[0], torch.tensor([1, 4])
-    maps = class_attention_maps(networks["v2"], rgb, classes, **CAM)
+    rgb, classes = images(1, 40, 56), [(1, 4)]
+    (maps,) = class_attention_maps(networks["v2"], rgb, classes, **CAM)
     for change in (
         {"blocks": 1},
         {"heads": "max"},
@@ -204,9 +204,9 @@ def test_each_setting_of_the_map_counts(networks):
         {"flip": False},
         {"scales": [1.5]},
     ):
-        other = class_attention_maps(networks["v2"], rgb, classes, **{**CAM, **change})
+        (other,) = class_attention_maps(networks["v2"], rgb, classes, **{**CAM, **change})
         assert (min_max(other) - min_max(maps)).abs().max() > 1e-3, change
-    alone = class_attention_maps(networks["v2"], rgb, classes[1:], **CAM)
+    (alone,) = class_attention_maps(networks["v2"], rgb, [(4,)], **CAM)
     torch.testing.assert_close(alone[0], maps[1])
 
 
@@ -242,12 +242,12 @@ def test_it_learns_colours_and_points_at_them(variant):
     hits = 0
     for image, class_id, mask in zip(rgb, classes, masks, strict=True):
         options = {**CAM, "blocks": 2, "refine": False}
-        maps = class_attention_maps(network.eval(), image, class_id[None] + 1, **options)
+        (maps,) = class_attention_maps(network.eval(), image[None], [(int(class_id) + 1,)], **options)
         row, column = divmod(int(maps[0].argmax()), maps.shape[2])
         hits += bool(mask[4 * row + 2, 4 * column + 2])
     assert hits > 12  # a quarter of the pixels is coloured: chance is 6
 
 
 def test_the_kind_has_its_way_to_a_cam():
-    assert set(CAMS) == set(KIND_CAM)
+    assert set(MAPS) == set(KIND_CAM)
     assert CamSettings.model_validate(KIND_CAM["mctformer"]).normalise == "min_max"

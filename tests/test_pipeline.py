@@ -207,7 +207,7 @@ def test_every_artifact_has_a_manifest_that_tells_how_it_was_made(finished):
     assert artifacts <= covered
     for manifest in manifests.values():
         facts = {"stage", "settings", "code", "inputs", "outputs", "random_seed", "versions", "device"}
-        assert facts | {"wall_seconds", "peak_memory_mib"} <= manifest.keys()
+        assert facts | {"wall_seconds", "cpu_seconds", "start_cpu_seconds", "peak_memory_mib"} <= manifest.keys()
         assert all(sha256(finished.folder / path) == digest for path, digest in manifest["outputs"].items())
 
 

@@ -22,6 +22,7 @@ from orandnet.fingerprint import fingerprint
 from orandnet.gpu_slots import take_gpus
 from orandnet.progress import say
 from orandnet.settings import Section
+from orandnet.startup import leave_out_compiler
 from orandnet.time_limit import set_time_limit
 
 STAGES = {
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         _print_stages()
         raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
     stage, *rest = arguments
+    leave_out_compiler()
     try:
         _run(stage, _prepare_job(stage, rest))
     except (ValueError, FileNotFoundError) as error:

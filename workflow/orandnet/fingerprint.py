@@ -9,9 +9,11 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = "orandnet"
 PACKAGE_FOLDER = Path(__file__).parent
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @cache
@@ -25,7 +27,7 @@ def fingerprint(module: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(import_closure(module)):
-        digest.update(f"{name}\n{_normalised(name)}\n".encode())
+        digest.update(f"{name}\n{_source(name).code}\n".encode())
     for table in sorted({path for name in import_closure(module) for path in _file(name).parent.glob("*.csv")}):
         digest.update(table.read_bytes())
     return digest.hexdigest()[:16]
@@ -46,7 +48,7 @@ def import_closure(module: str) -> frozenset[str]:
         if _file(name) is None:
             raise ValueError(f"{name}: no such module in the package {PACKAGE}; check the stage's name.")
         found.add(name)
-        waiting += _parents(name) + [found_name for found_name in _imports(name) if _file(found_name)]
+        waiting += _parents(name) + [found_name for found_name in _source(name).imports if _file(found_name)]
     return frozenset(found)
 
 
@@ -67,34 +69,22 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
-@cache
-def _tree(name: str) -> ast.Module:
-    return ast.parse(_file(name).read_text(encoding="utf-8"))
+class _Source(NamedTuple):
+    """What counts of a module: the absolute names it imports, and its code in one layout."""
+
+    imports: frozenset[str]
+    code: str
 
 
 @cache
-def _imports(name: str) -> frozenset[str]:
-    """Return what a module imports by absolute name; `from a import b` may mean module a.b or a name in a."""
-    names: set[str] = set()
-    for node in ast.walk(_tree(name)):
+def _source(name: str) -> _Source:
+    """Read a module; `from a import b` may mean module a.b or a name in a, so both are among its imports."""
+    tree, names = ast.parse(_file(name).read_text(encoding="utf-8")), set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(names)
-
-
-@cache
-def _normalised(name: str) -> str:
-    """Return the module's code without comments and docstrings, in one layout."""
-    tree = ast.parse(ast.unparse(_tree(name)))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+        elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return _Source(frozenset(names), ast.unparse(tree))

@@ -1,9 +1,13 @@
 """The parent of every section of the config, and the section that several stages share."""
 
 import json
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# auto: bfloat16 on GPUs that have it, float32 on others and on CPUs
+Precision = Literal["auto", "float32"]
+PRECISION = "of the network's products: auto is bfloat16 on GPUs that have it and float32 elsewhere"
 
 
 class Section(BaseModel):

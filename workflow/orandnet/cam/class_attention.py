@@ -13,24 +13,25 @@ with them, maps of all scales have the same level: 1 is an even share of the att
 as the softmax left them, that is, short of 1 by what a patch gives to the class tokens.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from orandnet.cam.multiscale import resize_image
+from orandnet.cam.multiscale import Classes, positions, summed_maps
 from orandnet.cam.recording import recorded_attention
 from orandnet.classifier.mctformer import MctformerClassifier
 from orandnet.grid import grid_shape
-from orandnet.score_maps import resize_maps
 
 HEADS = {"mean": lambda attention: attention.mean(dim=1), "max": lambda attention: attention.amax(dim=1)}
 
 
-def class_to_patch(attentions: list[Tensor], positions: Tensor, *, prefix: int, blocks: int) -> Tensor:
-    """Return (N, K, patches) mean attention of K class tokens to patches over the last `blocks`; 1 is an even share.
+def class_to_patch(attentions: list[Tensor], *, num_classes: int, prefix: int, blocks: int) -> Tensor:
+    """Return (N, C, patches) mean attention of the class tokens to patches over the last `blocks`; 1 is an even share.
 
     Args:
         attentions: per block (N, tokens, tokens) in [0, 1], class tokens first.
-        positions: (K,) int64 of the class tokens.
+        num_classes: number C of class tokens.
         prefix: number of tokens before the patches.
         blocks: number of last blocks.
 
@@ -39,33 +40,26 @@ def class_to_patch(attentions: list[Tensor], positions: Tensor, *, prefix: int, 
     """
     if blocks > len(attentions):
         raise ValueError(f"cam.attention_blocks: {blocks}, but there are {len(attentions)} blocks; lower it.")
-    maps = torch.stack([attention[:, positions, prefix:] for attention in attentions[-blocks:]]).mean(dim=0)
+    maps = torch.stack([attention[:, :num_classes, prefix:] for attention in attentions[-blocks:]]).mean(dim=0)
     return maps * maps.shape[2]
 
 
 def spread(maps: Tensor, attentions: list[Tensor], *, prefix: int) -> Tensor:
-    """Return (N, K, patches) maps spread by the attention between patches, averaged over blocks."""
+    """Return (N, C, patches) maps spread by the attention between patches, averaged over blocks."""
     affinity = torch.stack([attention[:, prefix:, prefix:] for attention in attentions]).mean(dim=0)
     return maps @ affinity.mT
 
 
 def localisation(
-    network: MctformerClassifier,
-    rgb: Tensor,
-    positions: Tensor,
-    *,
-    blocks: int,
-    heads: str,
-    patch_cam: bool,
-    refine: bool,
+    network: MctformerClassifier, rgb: Tensor, *, blocks: int, heads: str, patch_cam: bool, refine: bool
 ) -> Tensor:
-    """Return (N, K, h, w) maps of the classes at `positions` of (N, 3, H, W) RGB, at least 0, h and w in tokens."""
+    """Return (N, C, h, w) maps of all classes of (N, 3, H, W) RGB, at least 0, h and w in tokens."""
     prefix = network.model.num_prefix_tokens
     with recorded_attention(network.model, keep=HEADS[heads]) as recorded:
         _, patch_map = network.evidence(rgb)
-    maps = class_to_patch(recorded, positions, prefix=prefix, blocks=blocks)
+    maps = class_to_patch(recorded, num_classes=network.num_foreground, prefix=prefix, blocks=blocks)
     if patch_cam and patch_map is not None:
-        maps = maps * patch_map[:, positions].relu().flatten(2)
+        maps = maps * patch_map.relu().flatten(2)
     if refine:
         maps = spread(maps, recorded, prefix=prefix)
     return maps.unflatten(2, grid_shape(tuple(rgb.shape[-2:]), network.model.patch_embed.feat_ratio()))
@@ -75,7 +69,7 @@ def localisation(
 def class_attention_maps(
     network: MctformerClassifier,
     rgb: Tensor,
-    classes: Tensor,
+    classes: Classes,
     *,
     scales: list[float],
     flip: bool,
@@ -83,32 +77,29 @@ def class_attention_maps(
     heads: str,
     patch_cam: bool,
     refine: bool,
-) -> Tensor:
-    """Return the maps of an image's own classes on its grid, summed over scales.
+) -> list[Tensor]:
+    """Return the maps of each image's own classes on its grid, summed over scales.
 
     Args:
         network: a trained MCTformer in inference mode.
-        rgb: (3, H, W) uint8 on the network's device.
-        classes: (K,) int64 mask ids.
-        scales: of the image's size; rounded to whole tokens.
-        flip: add the mirrored image at each scale.
+        rgb: (N, 3, H, W) uint8 on the network's device.
+        classes: mask ids of each image's labels.
+        scales: of the images' size; rounded to whole tokens.
+        flip: add the mirrored images at each scale.
         blocks: last blocks whose class attention counts.
         heads: `mean` or `max`.
         patch_cam: multiply with PatchCAM, if the network has it.
         refine: spread the maps by the attention between patches.
 
     Returns:
-        (K, h, w) float32, at least 0, not normalised.
+        Per image (K, h, w) float32, at least 0, not normalised.
     """
-    stride = network.model.patch_embed.feat_ratio()
-    shape = grid_shape(tuple(rgb.shape[1:]))
-    total = torch.zeros((len(classes), *shape), device=rgb.device)
-    for scale in scales:
-        height, width = (max(1, round(length * scale / stride)) * stride for length in rgb.shape[1:])
-        image = resize_image(rgb[None], (height, width))
-        pair = torch.cat([image, image.flip(-1)]) if flip else image
-        maps = localisation(network, pair, classes - 1, blocks=blocks, heads=heads, patch_cam=patch_cam, refine=refine)
-        if flip:
-            maps = maps[:1] + maps[1:].flip(-1)
-        total += resize_maps(maps, shape)[0]
-    return total
+    maps = summed_maps(
+        partial(localisation, network, blocks=blocks, heads=heads, patch_cam=patch_cam, refine=refine),
+        rgb,
+        scales=scales,
+        flip=flip,
+        chosen=positions(classes, rgb.device),
+        stride=network.model.patch_embed.feat_ratio(),
+    )
+    return [found[: len(own)] for found, own in zip(maps, classes, strict=True)]

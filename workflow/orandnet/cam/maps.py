@@ -1,6 +1,7 @@
 """CAMs of images, whatever the kind of classifier."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -9,107 +10,126 @@ from torch import Tensor, nn
 from orandnet.cam import attention, lrp
 from orandnet.cam.amn import amn_maps
 from orandnet.cam.class_attention import class_attention_maps
-from orandnet.cam.multiscale import cnn_maps
+from orandnet.cam.multiscale import cnn_maps, positions
 from orandnet.cam.settings import Settings
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
+from orandnet.device import mixed_precision
 from orandnet.files.store import Cam
 from orandnet.grid import grid_shape
 from orandnet.score_maps import NORMALISATIONS, resize_maps
 from orandnet.training.augment import resize, to_tensor
 
 ATTRIBUTIONS = {"rollout": attention.attribution, "lrp": lrp.attribution}
+STRETCH = 16  # batches among which images of one size are looked for
+
+# (network, (N, 3, H, W) uint8 images, their records, settings) -> per image (K, h, w) on its grid, not normalised
+Maps = Callable[[nn.Module, Tensor, list[Record], Settings], list[Tensor]]
+
+
+def cnn(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
+    """Return each image's maps from a CNN's class maps."""
+    classes = [record.classes for record in records]
+    return cnn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip)
+
+
+def amn(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
+    """Return each image's maps from an activation manipulation network."""
+    classes = [record.classes for record in records]
+    return amn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip)
+
+
+def mctformer(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
+    """Return each image's maps from an MCTformer's class attention."""
+    return class_attention_maps(
+        network,
+        rgb,
+        [record.classes for record in records],
+        scales=settings.scales,
+        flip=settings.flip,
+        blocks=settings.attention_blocks,
+        heads=settings.attention_heads,
+        patch_cam=settings.patch_cam,
+        refine=settings.refine,
+    )
+
+
+def vit(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
+    """Return each image's maps from a transformer's attention; images are squeezed to the training size."""
+    found = attention.vit_maps(
+        network,
+        rgb,
+        positions([record.classes for record in records], rgb.device),
+        size=rgb.shape[-1],
+        scales=settings.scales,
+        flip=settings.flip,
+        start_block=settings.start_block,
+        attribute=ATTRIBUTIONS[settings.attribution],
+    )
+    maps = []
+    for row, record in enumerate(records):
+        shape, number = grid_shape(record.size), len(record.classes)
+        chosen = [resize_maps(scale[row : row + 1, :number], shape)[0] for scale in found]
+        maps.append(torch.stack(chosen).sum(dim=0))
+    return maps
+
+
+MAPS: dict[str, Maps] = {"cnn": cnn, "vit": vit, "mctformer": mctformer, "amn": amn}
+
+
+def cams(
+    network: nn.Module,
+    records: list[Record],
+    settings: Settings,
+    trained: ClassifierSettings,
+    device: torch.device,
+) -> Iterator[Cam]:
+    """Yield the CAM of each image, in order.
+
+    A GPU is filled with several images of one size. A CPU gains nothing by that and takes them one by one.
+
+    Args:
+        network: trained, in inference mode, on the device.
+        records: images and their labels.
+        settings: how maps are made.
+        trained: what the network was trained with.
+        device: where it is.
+    """
+    squeezed = (trained.crop_size, trained.crop_size) if trained.kind == "vit" else None
+    most = images_at_once(settings, trained, device)
+    stretch = most if squeezed or most == 1 else most * STRETCH
+    # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
+    precision = nullcontext() if squeezed else mixed_precision(device, settings.precision)
+    for start in range(0, len(records), stretch):
+        part, made = records[start : start + stretch], {}
+        for batch in by_size(part, most, squeezed=squeezed is not None):
+            rgb = torch.stack([_read(record, squeezed) for record in batch]).to(device)
+            with precision:
+                maps = MAPS[trained.kind](network, rgb, batch, settings)
+            made |= {record.image_id: _cam(record, own, settings) for record, own in zip(batch, maps, strict=True)}
+        yield from (made[record.image_id] for record in part)
+
+
+def images_at_once(settings: Settings, trained: ClassifierSettings, device: torch.device) -> int:
+    """Return how many images go through the network together."""
+    return settings.batch_size if trained.kind == "vit" or device.type == "cuda" else 1
+
+
+def by_size(records: list[Record], most: int, *, squeezed: bool) -> Iterator[list[Record]]:
+    """Yield the records in groups of at most `most` images of one size; squeezed images have one size anyway."""
+    groups: dict[tuple[int, int] | None, list[Record]] = {}
+    for record in records:
+        groups.setdefault(None if squeezed else record.size, []).append(record)
+    for group in groups.values():
+        yield from (group[start : start + most] for start in range(0, len(group), most))
+
+
+def _read(record: Record, squeezed: tuple[int, int] | None) -> Tensor:
+    rgb = read_rgb(record.image)
+    return to_tensor(rgb if squeezed is None else resize(rgb, squeezed))
 
 
 def _cam(record: Record, maps: Tensor, settings: Settings) -> Cam:
     scores = NORMALISATIONS[settings.normalise](maps).pow(settings.power).cpu().numpy()
     return Cam(record.image_id, np.asarray(record.classes, dtype=np.int64), scores, record.size)
-
-
-def _images(records: list[Record], device: torch.device) -> Iterator[tuple[Record, Tensor, Tensor]]:
-    """Yield each record with its image (3, H, W) uint8 and its mask ids (K,) int64."""
-    for record in records:
-        rgb = to_tensor(read_rgb(record.image)).to(device)
-        yield record, rgb, torch.tensor(record.classes, dtype=torch.int64, device=device)
-
-
-def cnn_cams(
-    network: nn.Module,
-    records: list[Record],
-    settings: Settings,
-    trained: ClassifierSettings,
-    device: torch.device,
-) -> Iterator[Cam]:
-    """Yield the CAM of each image from a CNN's class maps, at the image's own size."""
-    for record, rgb, classes in _images(records, device):
-        yield _cam(record, cnn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip), settings)
-
-
-def mctformer_cams(
-    network: nn.Module,
-    records: list[Record],
-    settings: Settings,
-    trained: ClassifierSettings,
-    device: torch.device,
-) -> Iterator[Cam]:
-    """Yield the CAM of each image from an MCTformer's class attention, at the image's own size."""
-    for record, rgb, classes in _images(records, device):
-        maps = class_attention_maps(
-            network,
-            rgb,
-            classes,
-            scales=settings.scales,
-            flip=settings.flip,
-            blocks=settings.attention_blocks,
-            heads=settings.attention_heads,
-            patch_cam=settings.patch_cam,
-            refine=settings.refine,
-        )
-        yield _cam(record, maps, settings)
-
-
-def vit_cams(
-    network: nn.Module,
-    records: list[Record],
-    settings: Settings,
-    trained: ClassifierSettings,
-    device: torch.device,
-) -> Iterator[Cam]:
-    """Yield the CAM of each image from a transformer's attention, images squeezed to the training size."""
-    size = trained.crop_size
-    for start in range(0, len(records), settings.batch_size):
-        batch = records[start : start + settings.batch_size]
-        images = [to_tensor(resize(read_rgb(record.image), (size, size))) for record in batch]
-        most = max(len(record.classes) for record in batch)
-        targets = [(record.classes + record.classes[-1:] * most)[:most] for record in batch]
-        maps = attention.vit_maps(
-            network,
-            torch.stack(images).to(device),
-            torch.tensor(targets, dtype=torch.int64, device=device) - 1,
-            size=size,
-            scales=settings.scales,
-            flip=settings.flip,
-            start_block=settings.start_block,
-            attribute=ATTRIBUTIONS[settings.attribution],
-        )
-        for row, record in enumerate(batch):
-            shape = grid_shape(record.size)
-            chosen = [resize_maps(scale[row : row + 1, : len(record.classes)], shape)[0] for scale in maps]
-            yield _cam(record, torch.stack(chosen).sum(dim=0), settings)
-
-
-def amn_cams(
-    network: nn.Module,
-    records: list[Record],
-    settings: Settings,
-    trained: ClassifierSettings,
-    device: torch.device,
-) -> Iterator[Cam]:
-    """Yield the CAM of each image from an activation manipulation network, at the image's own size."""
-    for record, rgb, _ in _images(records, device):
-        maps = amn_maps(network, rgb, record.classes, scales=settings.scales, flip=settings.flip)
-        yield _cam(record, maps, settings)
-
-
-CAMS = {"cnn": cnn_cams, "vit": vit_cams, "mctformer": mctformer_cams, "amn": amn_cams}

@@ -1,4 +1,4 @@
-"""CAMs of a CNN: class maps of several scales and their mirror images, summed on the grid."""
+"""Class maps of several scales and their mirror images, summed on the grid; CAMs of a CNN are such sums."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from orandnet.classifier.cnn import CnnClassifier
-from orandnet.grid import grid_shape, scaled_size
+from orandnet.grid import grid_shape
 from orandnet.score_maps import resize_maps
+
+Classes = list[tuple[int, ...]]  # mask ids of each image's labels
 
 
 def resize_image(rgb: Tensor, size: tuple[int, int]) -> Tensor:
@@ -26,54 +28,77 @@ def resize_image(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(rgb.float(), **options).round().clamp(0, 255).byte()
 
 
-def scaled_images(rgb: Tensor, *, scales: list[float], flip: bool) -> Iterator[Tensor]:
-    """Yield an image at each scale, as (1, 3, h, w) uint8, or with its mirror image as (2, 3, h, w).
+def scaled_images(rgb: Tensor, *, scales: list[float], flip: bool, stride: int = 1) -> Iterator[Tensor]:
+    """Yield images at each scale, (N, 3, h, w) uint8, or with their mirror images behind, (2 N, 3, h, w).
 
-    Normalisation is left to the network: four bytes take the place of one only where it computes.
+    Normalisation is left to the network: until then a number takes one byte.
 
     Args:
-        rgb: (3, H, W) uint8.
-        scales: of the image's size.
-        flip: add the mirror image.
+        rgb: (N, 3, H, W) uint8.
+        scales: of the images' size.
+        flip: add the mirrored images.
+        stride: sides are rounded to multiples of it.
     """
     for scale in scales:
-        image = resize_image(rgb[None], scaled_size(tuple(rgb.shape[1:]), scale))
+        height, width = (max(1, round(length * scale / stride)) * stride for length in rgb.shape[-2:])
+        image = resize_image(rgb, (height, width))
         yield torch.cat([image, image.flip(-1)]) if flip else image
 
 
-def summed_maps(maps_of: Callable[[Tensor], Tensor], rgb: Tensor, *, scales: list[float], flip: bool) -> Tensor:
-    """Return the sum, on the image's grid, of the maps of several scales and their mirror images.
+def positions(classes: Classes, device: torch.device) -> Tensor:
+    """Return (N, T) int64 positions of each image's classes among the logits; an image with fewer has some twice."""
+    most = max(map(len, classes))
+    filled = [(own + (own[-1:] or (1,)) * most)[:most] for own in classes]
+    return torch.tensor(filled, dtype=torch.int64, device=device) - 1
+
+
+def summed_maps(
+    maps_of: Callable[[Tensor], Tensor],
+    rgb: Tensor,
+    *,
+    scales: list[float],
+    flip: bool,
+    chosen: Tensor | None = None,
+    stride: int = 1,
+) -> Tensor:
+    """Return the sum, on the images' grid, of the maps of several scales and their mirror images.
 
     Args:
-        maps_of: (N, 3, H, W) uint8 -> maps (N, K, any, any).
-        rgb: (3, H, W) uint8.
-        scales: of the image's size.
-        flip: add the mirrored image at each scale.
+        maps_of: (M, 3, H, W) uint8 -> maps (M, C, any, any); M is N, or 2 N with the mirrored images last.
+        rgb: (N, 3, H, W) uint8.
+        scales: of the images' size.
+        flip: add the mirrored images at each scale.
+        chosen: (N, T) int64 channels to return of each image; only they are resized. None for all.
+        stride: sides at each scale are rounded to multiples of it.
 
     Returns:
-        (K, h, w) float32.
+        (N, T or C, h, w) float32.
     """
     total = torch.zeros((), device=rgb.device)
-    for images in scaled_images(rgb, scales=scales, flip=flip):
-        maps = maps_of(images)
+    for images in scaled_images(rgb, scales=scales, flip=flip, stride=stride):
+        maps = maps_of(images).float()
+        if chosen is not None:
+            maps = maps[torch.arange(len(maps))[:, None], chosen.repeat(len(maps) // len(rgb), 1)]
         if flip:
-            maps = maps[:1] + maps[1:].flip(-1)
-        total = total + resize_maps(maps, grid_shape(tuple(rgb.shape[1:])))[0]
+            maps = maps[: len(rgb)] + maps[len(rgb) :].flip(-1)
+        total = total + resize_maps(maps, grid_shape(tuple(rgb.shape[-2:])))
     return total
 
 
 @torch.inference_mode()
-def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Tensor, *, scales: list[float], flip: bool) -> Tensor:
-    """Return the summed positive evidence of an image's own classes on its grid.
+def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Classes, *, scales: list[float], flip: bool) -> list[Tensor]:
+    """Return the summed positive evidence of each image's own classes on its grid.
 
     Args:
         network: a trained CNN classifier in inference mode.
-        rgb: (3, H, W) uint8 on the network's device.
-        classes: (K,) int64 mask ids; only their maps are resized.
-        scales: of the image's size.
-        flip: add the mirrored image at each scale.
+        rgb: (N, 3, H, W) uint8 on the network's device.
+        classes: mask ids of each image's labels.
+        scales: of the images' size.
+        flip: add the mirrored images at each scale.
 
     Returns:
-        (K, h, w) float32, at least 0, not normalised.
+        Per image (K, h, w) float32, at least 0, not normalised.
     """
-    return summed_maps(lambda image: network.class_map(image)[:, classes - 1].relu(), rgb, scales=scales, flip=flip)
+    chosen = positions(classes, rgb.device)
+    maps = summed_maps(lambda image: network.class_map(image).relu(), rgb, scales=scales, flip=flip, chosen=chosen)
+    return [found[: len(own)] for found, own in zip(maps, classes, strict=True)]

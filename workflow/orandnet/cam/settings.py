@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat
 
-from orandnet.settings import Section
+from orandnet.settings import PRECISION, Precision, Section
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
 KIND_DEFAULTS: dict[str, dict] = {
@@ -51,7 +51,10 @@ class Settings(Section):
     refine: bool = Field(
         True, description="of an MCTformer: spread the maps by the attention between patches, averaged over all blocks"
     )
-    batch_size: int = Field(8, ge=1, description="of a ViT: images at a time; all have the training size")
+    batch_size: int = Field(
+        8, ge=1, description="images at a time: of a ViT, whose images all have the training size; of others on a GPU"
+    )
+    precision: Precision = Field("auto", description=f"{PRECISION}; that of a ViT is always float32")
 
 
 class ImportedScores(Section):

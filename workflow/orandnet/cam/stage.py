@@ -20,15 +20,15 @@ def run(
 ) -> None:
     """Write the CAMs of this shard's images, each for the image's own labels only."""
     # here, since the import needs no torch
-    from orandnet.cam.maps import CAMS
+    from orandnet.cam.maps import cams
     from orandnet.classifier.network import load_classifier
-    from orandnet.device import select_device
+    from orandnet.device import place, select_device
 
     where = select_device(device)
     network, trained = load_classifier(weights)
     records = shard_slice(read_index(index).subset("train_aug"), shard)
-    cams = CAMS[trained.kind](network.to(where), records, settings, trained, where)
-    write_shard(output, track(cams, "cam", len(records)))
+    made = cams(place(network, where), records, settings, trained, where)
+    write_shard(output, track(made, "cam", len(records)))
 
 
 def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: str = "1-of-1") -> None:

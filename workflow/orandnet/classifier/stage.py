@@ -12,7 +12,7 @@ from orandnet.classifier.network import start_classifier
 from orandnet.classifier.samples import ClassifierSamples
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.index import Record, read_index
-from orandnet.device import select_device
+from orandnet.device import place, select_device
 from orandnet.files.checkpoint import encode, save_weights
 from orandnet.training.loop import Loss, Sample, fit, write_history
 from orandnet.training.state import remove_state
@@ -26,8 +26,8 @@ def classification_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dic
     rgb, labels = batch
     logits = network(rgb)
     if isinstance(logits, Tensor):
-        return {"loss": functional.multilabel_soft_margin_loss(logits, labels)}
-    losses = {name: functional.multilabel_soft_margin_loss(scores, labels) for name, scores in logits.items()}
+        return {"loss": functional.multilabel_soft_margin_loss(logits.float(), labels)}
+    losses = {name: functional.multilabel_soft_margin_loss(scores.float(), labels) for name, scores in logits.items()}
     return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
 
@@ -72,7 +72,7 @@ def run(
     num_foreground = dataset.num_classes - 1
     where = select_device(device)
     torch.manual_seed(random_seed)
-    network = start_classifier(settings, num_foreground, initial_weights=initial_weights).to(where)
+    network = place(start_classifier(settings, num_foreground, initial_weights=initial_weights), where)
     normalise = next(module for module in network.modules() if isinstance(module, Normalise))
     records = dataset.subset("train_aug")
     sample, loss = training_task(records, labels or [], settings, num_foreground, pad_color(normalise))

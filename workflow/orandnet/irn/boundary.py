@@ -100,7 +100,7 @@ def predict_boundary(network: BoundaryNetwork, rgb: Tensor) -> Tensor:
     # padded before it is mirrored: only then do the cells of both lie on each other
     padded = pad_to_multiple(rgb[None], network.stride, network.pad_rgb)
     plain, mirrored = network(torch.cat([padded, padded.flip(-1)]))
-    return ((plain + mirrored.flip(-1)) / 2).sigmoid()[:height, :width]
+    return ((plain.float() + mirrored.float().flip(-1)) / 2).sigmoid()[:height, :width]
 
 
 def start_network(settings: BoundarySettings, *, initial_weights: Path | None) -> BoundaryNetwork:

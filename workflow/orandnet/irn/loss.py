@@ -61,7 +61,9 @@ def training_loss(network: nn.Module, batch: tuple[Tensor, Tensor], *, radius: i
         radius: as in `affinity_loss`.
     """
     rgb, labels = batch
-    return affinity_loss(network(rgb).sigmoid(), labels, radius=radius)._asdict()
+    boundary = network(rgb).float().sigmoid()
+    with torch.autocast(rgb.device.type, enabled=False):  # sums over thousands of pairs
+        return affinity_loss(boundary, labels, radius=radius)._asdict()
 
 
 def pair_kinds(labels: Tensor, offset: Offset) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from orandnet.crf import CrfSettings
-from orandnet.settings import Backbone, Section
+from orandnet.settings import PRECISION, Backbone, Precision, Section
 from orandnet.training.settings import RandomScale, Training
 
 
@@ -82,6 +82,7 @@ class WalkSettings(Section):
     radius: int = Field(5, ge=2, description="cells below this distance are linked, in grid cells")
     beta: float = Field(10.0, gt=0, description="power that sharpens the affinities")
     steps: int = Field(256, ge=0, description="length of the walk")
+    precision: Precision = Field("auto", description=f"{PRECISION}; the walk itself is always float32")
 
 
 class Settings(Section):

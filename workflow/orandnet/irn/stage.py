@@ -61,7 +61,7 @@ def train(
     """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone."""
     import torch
 
-    from orandnet.device import select_device
+    from orandnet.device import place, select_device
     from orandnet.files.checkpoint import save_weights
     from orandnet.irn.boundary import describe, start_network
     from orandnet.irn.loss import training_loss
@@ -69,9 +69,9 @@ def train(
     from orandnet.training.state import remove_state
     from orandnet.training.windows import LabelledWindows
 
-    records, place = read_index(index).subset("train_aug"), select_device(device)
+    records, where = read_index(index).subset("train_aug"), select_device(device)
     torch.manual_seed(random_seed)  # initial values of the edge branch
-    network = start_network(settings, initial_weights=initial_weights).to(place)
+    network = place(start_network(settings, initial_weights=initial_weights), where)
     factor = settings.training.head_learning_rate_factor
     windows = LabelledWindows(records, MaskList(labels), settings.random_scale, settings.crop_size, network.pad_rgb)
     history = fit(
@@ -84,7 +84,7 @@ def train(
         state=state,
         key=key,
         random_seed=random_seed,
-        device=place,
+        device=where,
         threads=threads,
         description="irn",
     )
@@ -107,11 +107,11 @@ def walk(
     """Write the CAMs of a shard of train_aug after the random walk, in the store's format."""
     import torch
 
-    from orandnet.device import select_device
+    from orandnet.device import place, select_device
     from orandnet.irn.boundary import restore
 
     torch.set_num_threads(threads)
-    network = restore(weights).to(select_device(device))
+    network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     write_shard(output, _walked(records, CamStore(cams), network, settings))
 
@@ -121,15 +121,17 @@ def _walked(
 ) -> Iterator[Cam]:
     import torch
 
+    from orandnet.device import mixed_precision
     from orandnet.irn.boundary import predict_boundary
     from orandnet.irn.random_walk import propagate, scaled_to_one
     from orandnet.training.augment import to_tensor
 
-    place = network.merge.weight.device
+    where = network.merge.weight.device
     for record in track(records, "irn walk"):
         cam = store[record.image_id]
-        boundary = predict_boundary(network, to_tensor(read_rgb(record.image)).to(place))
-        scores = torch.from_numpy(cam.scores).to(place)
+        with mixed_precision(where, settings.precision):
+            boundary = predict_boundary(network, to_tensor(read_rgb(record.image)).to(where))
+        scores = torch.from_numpy(cam.scores).to(where)
         walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
         yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
 

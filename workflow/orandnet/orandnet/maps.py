@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from orandnet.device import mixed_precision
 from orandnet.files.store import Cam
 from orandnet.orandnet.settings import Settings
 from orandnet.score_maps import divide_by_max, resize_maps
@@ -40,7 +41,8 @@ def refine(network: torch.nn.Module, cam: Cam, settings: Settings, device: torch
     background, so its output is cut at 0 and divided by the maximum per class.
     """
     maps = torch.from_numpy(network_inputs(cam.scores, settings.inputs)).to(device)
-    logits = network(at_stride(maps, cam, settings.input_stride))
+    with mixed_precision(device, settings.training.precision):
+        logits = network(at_stride(maps, cam, settings.input_stride)).float()
     scores = logits.sigmoid() if settings.loss == "bce" else logits.relu()
     scores = resize_maps(scores, cam.scores.shape[1:])[:, 0]
     if settings.divide_by_max or settings.loss == "official_softmax":

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from orandnet.device import select_device
+from orandnet.device import place, select_device
 from orandnet.files.checkpoint import load_weights, save_weights
 from orandnet.files.store import CamStore, write_shard
 from orandnet.orandnet.loss import LOSSES
@@ -35,13 +35,13 @@ def train(
     """Train ORANDNet from the OR CAM of each class to its AND CAM; no image and no mask is seen."""
     where = select_device(device)
     torch.manual_seed(random_seed)
-    network = create_network(settings).to(where)
+    network = place(create_network(settings), where)
     samples = CamSamples(CamStore(or_cams), CamStore(and_cams), settings)
     criterion = LOSSES[settings.loss]
 
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         maps, target, weight = (part.flatten(0, 1) for part in batch)
-        return {"loss": criterion(network(maps), target, weight)}
+        return {"loss": criterion(network(maps).float(), target, weight)}
 
     history = fit(
         network,
@@ -75,7 +75,7 @@ def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, devic
     trained = Settings.model_validate_json(metadata["orandnet"])
     network = create_network(trained.model_copy(update={"pretrained": False, "weights": None}))
     network.load_state_dict(tensors)
-    network.to(where).eval()
+    place(network, where).eval()
     refining = settings.model_copy(update=trained.model_dump(include={"inputs", "input_stride", "loss"}))
     store = CamStore([or_cams])
     cams = (refine(network, store[image_id], refining, where) for image_id in store.image_ids)

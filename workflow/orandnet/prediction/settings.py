@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from orandnet.crf import CrfSettings
-from orandnet.settings import Section
+from orandnet.settings import PRECISION, Precision, Section
 
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 
@@ -36,6 +36,7 @@ class PredictSettings(Section):
         min_length=1,
         description="single or multi-scale, with or without CRF",
     )
+    precision: Precision = Field("auto", description=PRECISION)
     crf: PredictionCrf = Field(PredictionCrf(), description="of the variants ss_crf and ms_crf")
     crf_min_probability: float = Field(
         0.01,

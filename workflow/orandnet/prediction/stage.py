@@ -10,7 +10,7 @@ from torch import nn
 
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Index, Record, read_index
-from orandnet.device import select_device
+from orandnet.device import mixed_precision, place, select_device
 from orandnet.files.checkpoint import load_weights
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import shard_slice
@@ -35,16 +35,16 @@ def run(
 ) -> None:
     """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list."""
     torch.set_num_threads(threads)
-    images, place = read_index(index), select_device(device)
+    images, where = read_index(index), select_device(device)
     records = shard_slice(images.subset(split), shard)
-    network = trained_network(weights, images).to(place)
+    network = place(trained_network(weights, images), where)
     refine = partial(
         variant_masks,
         variants=settings.variants,
         crf=settings.crf,
         min_probability=settings.crf_min_probability,
     )
-    masks = ordered_starmap(refine, predict(network, records, settings, place), processes=max(0, threads - 1))
+    masks = ordered_starmap(refine, predict(network, records, settings, where), processes=max(0, threads - 1))
     write_mask_list(output, write_masks(output.parent, records, masks))
 
 
@@ -70,14 +70,15 @@ def predict(
     multi_scale = any(variant.startswith("ms") for variant in settings.variants)
     for record in track(records, "prediction"):
         rgb = read_rgb(record.image)
-        probabilities = class_probabilities(
-            network,
-            rgb,
-            scales=settings.scales if multi_scale else (1.0,),
-            flip=settings.flip and multi_scale,
-            fusion=settings.fusion,
-            device=device,
-        )
+        with mixed_precision(device, settings.precision):
+            probabilities = class_probabilities(
+                network,
+                rgb,
+                scales=settings.scales if multi_scale else (1.0,),
+                flip=settings.flip and multi_scale,
+                fusion=settings.fusion,
+                device=device,
+            )
         yield rgb, probabilities
 
 

@@ -55,7 +55,7 @@ class DeepLab(nn.Module):
             rgb: (N, 3, H, W) uint8, or float in 0..255.
             size: (H, W) of the logits; that of `rgb` by default.
         """
-        logits = self.head(self.backbone(rgb)[-1])
+        logits = self.head(self.backbone(rgb)[-1]).float()
         return F.interpolate(logits, size=size or rgb.shape[-2:], mode="bilinear", align_corners=False)
 
     def train(self, mode: bool = True) -> "DeepLab":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from orandnet.backbone import pad_color
 from orandnet.dataset.index import Record, read_index
-from orandnet.device import select_device
+from orandnet.device import place, select_device
 from orandnet.files.checkpoint import load_backbone, save_weights
 from orandnet.files.mask import MaskList
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
@@ -39,11 +39,11 @@ def run(
     threads: int = 1,
 ) -> None:
     """Train a segmenter on train_aug with either `masks`, lists of pseudo masks, or `ground_truth`."""
-    images, place = read_index(index), select_device(device)
+    images, where = read_index(index), select_device(device)
     records = images.subset("train_aug")
     read_mask = mask_reader(records, index=index, masks=masks, ground_truth=ground_truth)
     torch.manual_seed(random_seed)  # initial values of the new layers
-    network = start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights).to(place)
+    network = place(start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights), where)
     factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
     training = settings.training
     if schedule == "scale_same_pixels" and records:  # without any, the training says what is wrong
@@ -58,7 +58,7 @@ def run(
         state=state,
         key=key,
         random_seed=random_seed,
-        device=place,
+        device=where,
         threads=threads,
         description=f"segmenter ({schedule})",
     )

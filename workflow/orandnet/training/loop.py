@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from orandnet.device import mixed_precision
 from orandnet.files.atomic import atomic_path
 from orandnet.progress import track
 from orandnet.time_limit import STOPPED
@@ -162,7 +163,8 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_factor"]
     torch.manual_seed(hash((steps.random_seed, step)))  # dropout and the like; ints hash alike in every process
-    values = loss(network, batch)
+    with mixed_precision(batch[0].device, settings.precision):
+        values = loss(network, batch)
     optimizer.zero_grad(set_to_none=True)
     values["loss"].backward()
     if settings.clip_gradient is not None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from orandnet.settings import Section
+from orandnet.settings import PRECISION, Precision, Section
 
 
 def _check_range(random_scale: tuple[float, float]) -> tuple[float, float]:
@@ -34,6 +34,7 @@ class Training(Section):
     power: float = Field(0.9, gt=0, description="of the poly schedule")
     warmup_iterations: int = Field(0, ge=0, description="steps over which the rate rises linearly from 0")
     clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    precision: Precision = Field("auto", description=PRECISION)
 
     def steps_per_epoch(self, num_samples: int) -> int:
         """Return the steps of a pass over the samples; a last small batch is left out: batch norm needs many."""
