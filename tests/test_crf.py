@@ -98,8 +98,8 @@ def test_several_predictions_of_an_image_have_the_results_they_have_alone():
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     together = crf_from_probabilities(rgb, probabilities, settings=SETTINGS)
     assert together.shape == probabilities.shape
-    for given, found in zip(probabilities, together, strict=True):
-        np.testing.assert_array_equal(found, crf_from_probabilities(rgb, given, settings=SETTINGS))
+    for one, found in zip(probabilities, together, strict=True):
+        np.testing.assert_array_equal(found, crf_from_probabilities(rgb, one, settings=SETTINGS))
 
 
 def test_a_label_that_one_prediction_knows_is_kept_for_all():
