@@ -93,6 +93,24 @@ def test_leaving_out_improbable_labels_keeps_nearly_every_label():
     np.testing.assert_allclose(pruned.sum(axis=0), 1, atol=1e-4)
 
 
+def test_several_predictions_of_an_image_have_the_results_they_have_alone():
+    rgb, probabilities = two_halves(60, 80), smooth_probabilities(6, 60, 80).reshape(2, 3, 60, 80)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    together = crf_from_probabilities(rgb, probabilities, settings=SETTINGS)
+    assert together.shape == probabilities.shape
+    for one, found in zip(probabilities, together, strict=True):
+        np.testing.assert_array_equal(found, crf_from_probabilities(rgb, one, settings=SETTINGS))
+
+
+def test_a_label_that_one_prediction_knows_is_kept_for_all():
+    first, second = np.zeros((2, 4, 6, 8), dtype=np.float32)
+    first[0], second[1], second[2] = 1, 0.5, 0.5
+    refined = crf_from_probabilities(two_halves(6, 8), np.stack([first, second]), settings=SETTINGS)
+    assert (refined[0].argmax(axis=0) == 0).all()
+    assert (refined[:, 3] == 0).all()
+    np.testing.assert_allclose(refined.sum(axis=1), 1, atol=1e-4)
+
+
 def test_a_single_probable_label_takes_all():
     probabilities = np.zeros((3, 6, 8), dtype=np.float32)
     probabilities[1] = 1

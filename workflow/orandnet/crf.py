@@ -68,24 +68,29 @@ def crf_from_probabilities(
 
     Args:
         rgb: (H, W, 3) uint8.
-        probabilities: (C, H, W) float in [0, 1].
+        probabilities: (C, H, W) float in [0, 1], or (M, C, H, W) for M predictions of the image, which then share the
+            costly set-up of the pairwise terms.
         settings: pairwise terms.
-        min_probability: labels that nowhere reach it stay out of the CRF, whose time grows with the labels.
+        min_probability: labels that nowhere reach it, in any prediction, stay out of the CRF, whose time grows with
+            the labels.
             With 0.01 and 21 labels, 99.99 % or more of the pixels keep the label of the whole CRF.
 
     Returns:
-        (C, H, W) float32 that sums to 1 over the labels; 0 for labels left out.
+        float32 of the shape of `probabilities` that sums to 1 over the labels; 0 for labels left out.
     """
-    _check_shape(rgb, probabilities)
-    peaks = probabilities.max(axis=(1, 2))
-    kept = np.flatnonzero((peaks >= min_probability) | (peaks == peaks.max()))
-    refined = np.zeros(probabilities.shape, dtype=np.float32)
+    maps = probabilities.reshape(-1, *probabilities.shape[-3:])
+    _check_shape(rgb, maps[0])
+    peaks = maps.max(axis=(2, 3))
+    kept = np.flatnonzero(((peaks >= min_probability) | (peaks == peaks.max(axis=1, keepdims=True))).any(axis=0))
+    refined = np.zeros(maps.shape, dtype=np.float32)
     if len(kept) == 1:
-        refined[kept] = 1
-        return refined
-    energy = -np.log(np.clip(probabilities[kept], SMALLEST_PROBABILITY, 1))
-    refined[kept] = _infer(_pairwise(rgb, len(kept), settings), energy, settings)
-    return refined
+        refined[:, kept] = 1
+    else:
+        crf = _pairwise(rgb, len(kept), settings)
+        for given, result in zip(maps, refined, strict=True):
+            energy = -np.log(np.clip(given[kept], SMALLEST_PROBABILITY, 1))
+            result[kept] = _infer(crf, energy, settings)
+    return refined.reshape(probabilities.shape)
 
 
 def _check_shape(rgb: np.ndarray, maps: np.ndarray) -> None:

@@ -7,6 +7,7 @@ rule cam:
         "results/{run}/cam/{source}/seed{seed}/{shard}.npz",
     log:
         "results/{run}/logs/cam/{source}/seed{seed}/{shard}.log",
+    priority: 80
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

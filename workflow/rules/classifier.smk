@@ -10,6 +10,7 @@ rule classifier:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
         source="|".join(name for name in TRAINED if name not in SEEDED) or NO_NAME,
+    priority: 90
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads
@@ -42,6 +43,7 @@ rule classifier_amn:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
         source="|".join(SEEDED) or NO_NAME,
+    priority: 90
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

@@ -7,6 +7,7 @@ rule fusion:
         mean_cams="results/{run}/fusion/{ensemble}/seed{seed}/mean/{shard}.npz",
     log:
         "results/{run}/logs/fusion/{ensemble}/seed{seed}/{shard}.log",
+    priority: 70
     conda:
         "../../envs/orandnet.yaml"
     threads: 1
@@ -30,6 +31,7 @@ rule fusion_sum:
         "results/{run}/fusion/{ensemble}/seed{seed}/sum/{shard}.npz",
     log:
         "results/{run}/logs/fusion_sum/{ensemble}/seed{seed}/{shard}.log",
+    priority: 70
     conda:
         "../../envs/orandnet.yaml"
     threads: 1

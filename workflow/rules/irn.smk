@@ -7,6 +7,7 @@ rule irn_labels:
         "results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
+    priority: 50
     conda:
         "../../envs/orandnet.yaml"
     threads: 1
@@ -33,6 +34,7 @@ rule irn:
         history="results/{run}/irn/{cam}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
+    priority: 50
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads
@@ -61,6 +63,7 @@ rule irn_walk:
         "results/{run}/irn/{cam}/seed{seed}/walk/{shard}.npz",
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
+    priority: 50
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

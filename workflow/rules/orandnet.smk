@@ -8,6 +8,7 @@ rule orandnet:
         history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
+    priority: 60
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads
@@ -33,6 +34,7 @@ rule orandnet_cam:
         "results/{run}/orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
+    priority: 60
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

@@ -10,6 +10,7 @@ rule prediction:
         "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
     log:
         "results/{run}/logs/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.log",
+    priority: 20
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

@@ -14,6 +14,7 @@ rule pseudo_mask:
         threshold="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
     log:
         "results/{run}/logs/pseudo_mask/{method}/seed{seed}/{shard}.log",
+    priority: 40
     conda:
         "../../envs/orandnet.yaml"
     threads: 1

@@ -11,6 +11,7 @@ rule segmenter:
         history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",
     log:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
+    priority: 30
     conda:
         "../../envs/orandnet.yaml"
     threads: CONFIG.threads

@@ -25,10 +25,10 @@ def variant_masks(
         crf: settings of the CRF.
         min_probability: classes that stay below it are left out of the CRF.
     """
-    masks = {}
-    for variant in variants:
-        scores = probabilities[variant.removesuffix("_crf")]
-        if variant.endswith("_crf"):
-            scores = crf_from_probabilities(rgb, scores, settings=crf, min_probability=min_probability)
-        masks[variant] = scores.argmax(axis=0).astype(np.uint8)
-    return masks
+    scores = {variant: probabilities[variant.removesuffix("_crf")] for variant in variants}
+    refined = [variant for variant in variants if variant.endswith("_crf")]
+    if refined:
+        together = np.stack([scores[variant] for variant in refined])
+        together = crf_from_probabilities(rgb, together, settings=crf, min_probability=min_probability)
+        scores |= dict(zip(refined, together, strict=True))
+    return {variant: values.argmax(axis=0).astype(np.uint8) for variant, values in scores.items()}
