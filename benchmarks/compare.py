@@ -35,7 +35,7 @@ def chosen(arguments: argparse.Namespace) -> Iterator[Comparison]:
     if arguments.exact_dense:
         yield walk.exact_dense(inputs)
     if torch.cuda.is_available():
-        yield walk.on_gpu(inputs)
+        yield walk.batch_on(torch.device("cuda"), inputs)
 
 
 def memory_of_the_walk() -> list[str]:

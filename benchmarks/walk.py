@@ -128,19 +128,25 @@ def exact_dense(inputs: Inputs) -> Comparison:
     return Comparison(work, on_cpu(dense_walk, walk), lambda: walked(*walk), agreement, rounds=0)
 
 
-def on_gpu(inputs: Inputs, *, number: int = GPU_IMAGES) -> Comparison:
-    """Return the walks of a batch of images on the GPU, seconds of the wall for one image."""
-    walk = [torch.from_numpy(part).cuda() for part in at(inputs, grid_shape(inputs.size))]
-    batch = [(walk[0].roll(k, -1), walk[1].roll(k, -1)) for k in range(number)]
+def batch_on(device: torch.device, inputs: Inputs, *, number: int = GPU_IMAGES) -> Comparison:
+    """Return the walks of several images on a device, one after the other; seconds of the wall for one image."""
+    scores, boundary = (torch.from_numpy(part).to(device) for part in at(inputs, grid_shape(inputs.size)))
+    height, width = boundary.shape
+    batch = [(scores.roll(k, -1), boundary.roll(k, -1)) for k in range(number)]
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
     def clock() -> float:
-        torch.cuda.synchronize()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter()
 
+    def all_by(form: Callable[[Tensor, Tensor], Tensor]) -> np.ndarray:
+        return torch.cat([form(*walk) for walk in batch]).cpu().numpy()
+
     return Comparison(
-        f"random walk on {torch.cuda.get_device_name()}, {number} images of {tuple(walk[1].shape)} cells",
-        lambda: np.concatenate([dense_walk(*one).cpu().numpy() for one in batch]),
-        lambda: np.concatenate([walked(*one).cpu().numpy() for one in batch]),
+        f"random walk on {name}, {number} images of {height}x{width} cells; against the dense matrix",
+        lambda: all_by(dense_walk),
+        lambda: all_by(walked),
         agreement,
         units=number,
         rounds=3,

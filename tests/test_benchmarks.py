@@ -41,6 +41,11 @@ def test_both_forms_agree_as_far_as_promised(topic, inputs):
     assert found
 
 
+def test_a_batch_of_walks_agrees_with_the_dense_form_on_a_device():
+    comparison = import_module("walk").batch_on(torch.device("cpu"), Inputs(size=(32, 40)), number=2)
+    assert comparison.agreement(comparison.baseline(), comparison.ours()).holds
+
+
 def test_a_judge_tells_results_that_differ(inputs):
     for topic in ("walk", "sweep", "class_maps", "boundary_loss"):
         comparison = next(import_module(topic).comparisons(inputs, **SMALL.get(topic, {})))
