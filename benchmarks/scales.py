@@ -15,7 +15,7 @@ from orandnet.training.augment import to_tensor
 from timing import Agreement, Comparison
 
 SCALES = [1.0, 0.5, 1.5, 2.0]
-GREY_LEVELS = 1
+MOST_LEVELS, SHARE_ABOVE_ONE = 2, 1e-5
 
 
 def stacked(rgb: np.ndarray) -> list[np.ndarray]:
@@ -45,17 +45,18 @@ def all_on_the_cpu(rgb: np.ndarray) -> list[Tensor]:
 
 
 def agreement(expected: list[list], ours: list[list]) -> Agreement:
-    """Return the largest difference in grey levels, and the bytes of an image's inputs."""
-    normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
-    largest, size = 0.0, [0, 0]
+    """Return which share of the values is a grey level apart, or more, and the bytes of an image's inputs."""
+    normalise, levels, size = Normalise(IMAGENET_MEAN, IMAGENET_STD), [], [0, 0]
     for a, b in ((a, b) for pairs in zip(expected, ours, strict=True) for a, b in zip(*pairs, strict=True)):
         floats = normalise(b) if b.dtype == torch.uint8 else b
-        levels = (torch.from_numpy(a[: len(floats)]) - floats) * normalise.std
-        largest = max(largest, levels.abs().max().item())
+        apart = (torch.from_numpy(a[: len(floats)]) - floats) * normalise.std
+        levels.append(apart.abs().round().flatten())
         size = [size[0] + a.nbytes, size[1] + b.nbytes]
+    levels = torch.cat(levels)
+    one, more = (float((levels >= least).double().mean()) for least in (1, 2))
     megabytes = [total / len(ours) / 1e6 for total in size]
-    text = f"max difference {largest:.2g} grey levels; {megabytes[0]:.1f} MB and {megabytes[1]:.1f} MB"
-    return Agreement(text, largest <= GREY_LEVELS + 1e-3)
+    text = f"{one:.1%} of values one grey level apart, {more:.0e} two; {megabytes[0]:.1f} MB and {megabytes[1]:.1f} MB"
+    return Agreement(text, levels.max() <= MOST_LEVELS and more <= SHARE_ABOVE_ONE)
 
 
 def comparisons(inputs: Inputs) -> Iterator[Comparison]:

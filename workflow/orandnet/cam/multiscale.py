@@ -14,7 +14,7 @@ Classes = list[tuple[int, ...]]  # mask ids of each image's labels
 
 
 def resize_image(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return (N, 3, H, W) uint8 resized to `size`, bicubic with antialias, within a grey level of PIL's result.
+    """Return (N, 3, H, W) uint8 resized to `size`, bicubic with antialias, as PIL does it to a grey level.
 
     Args:
         rgb: (N, 3, h, w) uint8.
