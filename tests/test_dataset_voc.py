@@ -10,6 +10,7 @@ from voc_folder import SIZE, write_image, write_list, write_voc
 
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import COLUMNS, read_index, read_rows
+from orandnet.dataset.mask_ids import translated, unknown_ids
 from orandnet.dataset.settings import Lists, Settings
 from orandnet.dataset.stage import run
 from orandnet.dataset.survey import survey
@@ -246,3 +247,16 @@ def test_several_faults_are_told_at_once(settings):
         (settings.root / "JPEGImages" / f"{image_id}.jpg").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"2 problems:\n.*a1.jpg.*\n.*a2.jpg"):
         survey(settings)
+
+
+def test_ids_are_translated_and_unknown_ones_named_whatever_they_are():
+    generator = np.random.default_rng(0)
+    mask, table = (
+        generator.integers(0, 256, (2, 30, 40), dtype=np.uint8)[0],
+        generator.permutation(256).astype(np.uint8),
+    )
+    np.testing.assert_array_equal(translated(mask, table), table[mask])
+    known = np.ones(256, dtype=bool)
+    assert unknown_ids(mask, known) is None
+    known[mask[[0, 1], 0]] = False
+    assert unknown_ids(mask, known).endswith(", ".join(map(str, sorted({*mask[[0, 1], 0].tolist()}))))
