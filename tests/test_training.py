@@ -1,6 +1,7 @@
 """The training loop: schedules, optimisers, and that stopping, resuming and loading in parallel change no byte."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -271,6 +272,14 @@ def test_the_clock_decides_when_a_state_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "track", lambda items, *_: items)
     train(tmp_path)
     assert saved == [3, 6]
+
+
+def test_the_share_of_the_time_that_waited_for_data_is_told(tmp_path, capsys):
+    train(tmp_path)
+    assert 0 <= int(re.search(r"toy: (\d+)% of the time waited for data", capsys.readouterr().err)[1]) < 100
+    batches = loop._Waited(time.sleep(0.05) or number for number in range(4))
+    assert list(batches) == [0, 1, 2, 3]
+    assert 0.5 < batches.share() <= 1
 
 
 def test_a_state_of_another_training_is_not_taken_up(tmp_path, uninterrupted):

@@ -8,7 +8,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from orandnet.device import mixed_precision
 from orandnet.files.atomic import atomic_path
-from orandnet.progress import track
+from orandnet.progress import say, track
 from orandnet.time_limit import STOPPED
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.schedule import rate_factor
@@ -113,9 +113,9 @@ def fit(
     steps.start = progress["step"]
     network.train()
     loader = _loader(_Samples(sample), steps, num_workers=max(0, threads - 1), device=device)
-    saved = time.monotonic()
+    saved, batches = time.monotonic(), _Waited(loader)
     with _StopRequest() as stop:
-        for batch in track(loader, description, len(steps)):
+        for batch in track(batches, description, len(steps)):
             batch = tuple(part.to(device, non_blocking=True) for part in batch)
             _step(network, optimizer, loss, batch, progress, steps, settings)
             if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
@@ -125,6 +125,7 @@ def fit(
             if stop.asked:
                 print(f"{description}: stopped at step {progress['step']}; run again to go on.", file=sys.stderr)
                 raise SystemExit(STOPPED)
+    say(f"{description}: {batches.share():.0%} of the time waited for data")
     return progress["history"]
 
 
@@ -193,6 +194,27 @@ def _check_finite(progress: dict) -> None:
 
 def _plain(progress: dict) -> dict:
     return {**progress, "sums": {name: float(total) for name, total in progress["sums"].items()}}
+
+
+class _Waited:
+    """Batches, and the share of the time that went by until each was there; without workers, that is to load it."""
+
+    def __init__(self, batches: Iterable):
+        self.batches, self.start, self.seconds = batches, time.perf_counter(), 0.0
+
+    def __iter__(self) -> Iterator:
+        iterator = iter(self.batches)
+        while True:
+            asked = time.perf_counter()
+            batch = next(iterator, None)
+            self.seconds += time.perf_counter() - asked
+            if batch is None:
+                return
+            yield batch
+
+    def share(self) -> float:
+        """Return it, in [0, 1]."""
+        return self.seconds / max(time.perf_counter() - self.start, 1e-9)
 
 
 class _StopRequest:
