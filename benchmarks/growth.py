@@ -224,7 +224,7 @@ def rows(root: Path, wanted: list[Size], arguments: list[str]) -> Iterator[str]:
 def main() -> None:
     """Print the table, or measure one stage for it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=12, help="images of the smallest data set, 6 or more")
+    parser.add_argument("--images", type=int, default=12, help="images of the smallest data set, 7 or more")
     parser.add_argument("--side", type=int, default=128, help="mean side in pixels, 48 or more")
     parser.add_argument("--stage", choices=[stage.__name__ for stage in STAGES], help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
