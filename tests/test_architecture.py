@@ -29,6 +29,7 @@ GROUND = [
     "score_maps",
     "pictures",
     "crf",
+    "crf_kernel",
     "fingerprint",
     "files",
     "wideresnet38",

@@ -1,14 +1,24 @@
-"""The dense CRF: what it may and may not change, and that its short cuts are exact."""
+"""The dense CRF: what it may and may not change, and that its short cuts are exact. With either kernel."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from orandnet import crf_kernel
 from orandnet.crf import CrfSettings, crf_from_labels, crf_from_probabilities
 
 SETTINGS = CrfSettings()
+
+
+@pytest.fixture(autouse=True, params=["own", "pydensecrf"])
+def kernel(request, monkeypatch):
+    """Each test runs on both kernels."""
+    if request.param == "pydensecrf":
+        monkeypatch.setattr(crf_kernel, "library", lambda: None)
+    elif not crf_kernel.library():
+        pytest.skip("the CRF's own kernel is not compiled here (test_crf_kernel.py tells whether it should be)")
 
 
 def two_halves(height=24, width=32):
@@ -43,7 +53,7 @@ def test_a_lone_wrong_pixel_is_overruled():
     assert (refined == 0).all()
 
 
-@hypothesis_settings(max_examples=10)
+@hypothesis_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(2, 4), st.integers(0, 3), st.sampled_from([0.51, 0.7, 0.95]), st.integers(0, 5))
 def test_constant_labels_come_back_as_the_whole_crf_would_return_them(num_labels, label, confidence, seed):
     label %= num_labels

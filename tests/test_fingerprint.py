@@ -113,6 +113,11 @@ def test_the_tables_beside_a_module_count(package):
     assert changed_by(lambda: table.write_text(table.read_text() + "x\n")) == {"report"}
 
 
+def test_the_cpp_source_of_a_module_counts_where_the_module_does(package):
+    source = package / "crf_kernel.cpp"
+    assert changed_by(lambda: replace(source, "return 2;", "return 3;")) == {"irn", "prediction"}
+
+
 def test_a_new_data_file_and_a_module_nobody_imports_do_not_count(package):
     def edit():
         (package / "fusion" / "notes.txt").write_text("x")

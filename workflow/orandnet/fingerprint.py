@@ -20,7 +20,8 @@ DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 def fingerprint(module: str) -> str:
     """Return 16 hexadecimal digits for the code that `module` (such as `orandnet.cam.stage`) runs on.
 
-    Covers the module, all it imports from the package however deep, and the data tables (*.csv) beside them.
+    Covers the module, all it imports from the package however deep, the data tables (*.csv) beside them, and the C++
+    sources of their names.
 
     Raises:
         ValueError: if the module does not exist.
@@ -28,8 +29,8 @@ def fingerprint(module: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(import_closure(module)):
         digest.update(f"{name}\n{_source(name).code}\n".encode())
-    for table in sorted({path for name in import_closure(module) for path in _file(name).parent.glob("*.csv")}):
-        digest.update(table.read_bytes())
+    for path in sorted({path for name in import_closure(module) for path in _data(_file(name))}):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -62,6 +63,11 @@ def _file(name: str) -> Path | None:
         return folder / "__init__.py"
     file = folder.with_suffix(".py")
     return file if rest and file.is_file() else None
+
+
+def _data(source: Path) -> set[Path]:
+    """Return the files beside a module that it runs on: all tables, and the C++ source of its name."""
+    return {*source.parent.glob("*.csv"), *source.parent.glob(f"{source.stem}.cpp")}
 
 
 def _parents(name: str) -> list[str]:
