@@ -48,7 +48,7 @@ def both_sizes_then_select(maps: list[Tensor], classes: np.ndarray, size: tuple[
     """Return the (K, h, w) scores on the grid of published code, which makes those in full size along with them."""
     enlarge_then_select(maps, classes, size)
     enlarged = [functional.interpolate(one, grid_shape(size), mode="bilinear", align_corners=False) for one in maps]
-    chosen = torch.sum(torch.stack(enlarged), dim=0)[0][torch.from_numpy(classes) - 1]
+    chosen = sum(enlarged)[0][torch.from_numpy(classes) - 1]
     return (chosen / (functional.adaptive_max_pool2d(chosen, (1, 1)) + SMALLEST)).numpy()
 
 
