@@ -1,6 +1,7 @@
-"""From a network's class maps of four scales to the CAM of an image in full size: select the classes, then enlarge."""
+"""From a network's class maps of four scales to the CAM of an image: select the classes, then enlarge."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from timing import Agreement, Comparison
 SCALES = (1.0, 0.5, 1.5, 2.0)
 STRIDE = 16
 COARSE_CELLS = 9
+ROUNDING = 3e-7  # on small images torch interpolates 20 maps in another order than 2; none at the size of the table
 
 
 def raw_maps(size: tuple[int, int]) -> list[Tensor]:
@@ -43,21 +45,46 @@ def select_then_enlarge(maps: list[Tensor], classes: np.ndarray, size: tuple[int
     return divide_by_max(total[0, :, : size[0], : size[1]]).numpy()
 
 
+def both_sizes_then_select(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the (K, h, w) scores on the grid of published code, which makes those in full size along with them."""
+    enlarge_then_select(maps, classes, size)
+    enlarged = [functional.interpolate(one, grid_shape(size), mode="bilinear", align_corners=False) for one in maps]
+    chosen = sum(enlarged)[0][torch.from_numpy(classes) - 1]
+    return (chosen / (functional.adaptive_max_pool2d(chosen, (1, 1)) + SMALLEST)).numpy()
+
+
+def select_then_grid(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the same as the stage makes it: full size is left to those who read the store."""
+    chosen = torch.from_numpy(classes) - 1
+    total = torch.zeros(())
+    for one in maps:
+        total = total + resize_maps(one[:, chosen], grid_shape(size))
+    return divide_by_max(total[0]).numpy()
+
+
 def agreement(expected: list[np.ndarray], ours: list[np.ndarray]) -> Agreement:
-    """Return whether the scores are the same to the last bit."""
+    """Return whether the scores are the same, up to the rounding of one sum."""
     difference = max(float(np.abs(a - b).max()) for a, b in zip(expected, ours, strict=True))
-    return Agreement(f"max difference {difference:.1e}" if difference else "bit-exact", difference == 0)
+    return Agreement(f"max difference {difference:.1e}" if difference else "bit-exact", difference <= ROUNDING)
 
 
 def comparisons(inputs: Inputs) -> Iterator[Comparison]:
-    """Yield the comparison for images of one and of two classes; those of VOC's train_aug have 1.555 on average."""
+    """Yield the comparisons for images of one and of two classes; those of VOC's train_aug have 1.555 on average."""
     maps = raw_maps(inputs.size)
     images = [classes[: 1 + number % 2] for number, classes in enumerate(inputs.classes)]
-    yield Comparison(
-        "class maps of 4 scales to full size, 1 or 2 of 20 classes",
-        lambda: [enlarge_then_select(maps, classes, inputs.size) for classes in images],
-        lambda: [select_then_enlarge(maps, classes, inputs.size) for classes in images],
-        agreement,
-        units=len(images),
-        rounds=7,
-    )
+    for work, straightforward, ours in (
+        ("to the CAM that is stored", both_sizes_then_select, select_then_grid),
+        ("to full size", enlarge_then_select, select_then_enlarge),
+    ):
+        yield Comparison(
+            f"class maps of 4 scales {work}, 1 or 2 of 20 classes",
+            partial(_each, straightforward, maps, images, inputs.size),
+            partial(_each, ours, maps, images, inputs.size),
+            agreement,
+            units=len(images),
+            rounds=7,
+        )
+
+
+def _each(form: Callable, maps: list[Tensor], images: list[np.ndarray], size: tuple[int, int]) -> list[np.ndarray]:
+    return [form(maps, classes, size) for classes in images]

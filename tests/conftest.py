@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: sums of one thread are the same in every process
 
@@ -10,6 +11,9 @@ from hypothesis import settings
 
 settings.register_profile("project", deadline=None, max_examples=50)  # torch's first call is slow
 settings.load_profile("project")
+
+# a shell starts background jobs with SIGINT ignored, which the processes that tests start and interrupt would inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -187,18 +187,28 @@ def test_dates_alone_run_nothing_again(finished):
             os.utime(path, ns=(date, date))
 
 
-def test_a_training_killed_half_way_goes_on_and_ends_with_the_same_bytes(fresh):
+RUNS = ("whole", "stopped", "killed")
+
+
+def test_a_training_stopped_or_killed_half_way_goes_on_and_ends_with_the_same_bytes(fresh):
     with edited(fresh.folder / LOOP, "SECONDS_BETWEEN_STATES = 60.0", "SECONDS_BETWEEN_STATES = 0.0"):
-        whole, killed = (fresh.folder / f"results/{run}/classifier/vit/seed0" for run in ("whole", "killed"))
+        whole, stopped, killed = (fresh.folder / f"results/{run}/classifier/vit/seed0" for run in RUNS)
         fresh.run(*training(fresh, "whole"))
-        kill_half_way(fresh.start(*training(fresh, "killed")), killed / ".state/state.safetensors")
+        # Ctrl-C reaches all processes of a terminal
+        end_half_way(fresh.start(*training(fresh, "stopped")), stopped / ".state/state.safetensors", signal.SIGINT)
+        fresh.run(*training(fresh, "stopped"))
+        # as a machine that fails
+        end_half_way(fresh.start(*training(fresh, "killed")), killed / ".state/state.safetensors", signal.SIGKILL)
         assert not (killed / "weights.safetensors").exists()
         fresh.run("--unlock", "--configfile", "changed.yaml")
         fresh.run(*training(fresh, "killed"))
-    for name in ("weights.safetensors", "history.csv"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes()
-    assert not (killed / ".state").exists()
-    assert 0 < num_steps(fresh, "killed") < num_steps(fresh, "whole") == 60
+    for folder in (stopped, killed):
+        for name in ("weights.safetensors", "history.csv"):
+            assert (folder / name).read_bytes() == (whole / name).read_bytes()
+        assert not (folder / ".state").exists()
+    assert num_steps(fresh, "whole") == 60
+    assert 0 < num_steps(fresh, "stopped") < 60
+    assert 0 < num_steps(fresh, "killed") < 60
 
 
 def training(checkout, run):
@@ -207,13 +217,14 @@ def training(checkout, run):
     return ("--cores", 2, "--configfile", config, "--", f"results/{run}/classifier/vit/seed0/weights.safetensors")
 
 
-def kill_half_way(process, state):
-    """Kill `snakemake` and its jobs, as a machine that fails does, once a state has been saved."""
+def end_half_way(process, state, number):
+    """Send a signal to `snakemake` and its jobs once a state has been saved."""
     while not state.exists():
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    os.killpg(process.pid, number)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
 
 
 def num_steps(checkout, run):

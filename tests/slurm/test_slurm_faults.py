@@ -47,6 +47,9 @@ class Run:
     def end(self, seconds: float) -> tuple[int, str]:
         return outcome(self.head, seconds)
 
+    def orphans(self, *arguments: str) -> str:
+        return self.cluster.ask("bash", str(self.folder / "profiles/slurm/orphans.sh"), *arguments, str(self.folder))
+
     def states(self, name: str) -> list[str]:
         return [job.state for job in self.cluster.jobs(self.since) if job.comment.endswith(f"_{name}")]
 
@@ -115,21 +118,32 @@ def test_an_outage_of_the_controller_is_waited_for(run):
     assert run.made("fine")
 
 
+def test_ctrl_c_in_the_head_ends_it_and_what_it_did_not_cancel_is_found(run):
+    run.start("waits")
+    run.waiting("waits")
+    run.head.send_signal(signal.SIGINT)
+    code, _ = run.end(120)
+    assert code == 1
+    run.orphans("--cancel")  # the executor forgets to cancel what it is looking at in that moment
+    run.cluster.wait_for(lambda: run.states("waits") == ["CANCELLED"], 60)
+    run.go()
+    run.start("waits")
+    code, printed = run.end(120)
+    assert code == 0, printed
+    assert run.made("waits")
+
+
 def test_after_a_killed_head_the_orphans_are_cancelled_and_the_run_is_finished(run):
     run.start("waits_1", "waits_2", "fine")
     orphans = {run.waiting(name).id for name in ("waits_1", "waits_2")}
     run.cluster.wait_for(lambda: run.states("fine") == ["COMPLETED"], 120)
     os.killpg(run.head.pid, signal.SIGKILL)
     run.head.communicate()
-
-    def command(*arguments: str) -> str:
-        return run.cluster.ask("bash", str(run.folder / "profiles/slurm/orphans.sh"), *arguments, str(run.folder))
-
-    *listed, total = command().splitlines()
+    *listed, total = run.orphans().splitlines()
     assert {int(line.split()[0]) for line in listed} == orphans
     assert total == "2 jobs of earlier runs"
-    command("--cancel")
-    run.cluster.wait_for(lambda: command() == "0 jobs of earlier runs\n", 60)
+    run.orphans("--cancel")
+    run.cluster.wait_for(lambda: run.orphans() == "0 jobs of earlier runs\n", 60)
     subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--config", "names=[]"], cwd=run.folder, check=True)
     run.go()
     run.start("waits_1", "waits_2", "fine")
@@ -139,14 +153,19 @@ def test_after_a_killed_head_the_orphans_are_cancelled_and_the_run_is_finished(r
     assert run.states("waits_1") == ["CANCELLED", "COMPLETED"]
 
 
-@pytest.mark.slurm_slow
 def test_a_job_whose_node_dies_is_started_anew_by_slurm(run):
     run.start("waits")
     job = run.waiting("waits")
     run.cluster.kill(f"slurmd.{job.node}")
     run.go()
     try:
-        code, printed = run.end(400)
+        run.cluster.wait_for(lambda: run.states("waits") == ["PENDING"], 120)
+        time.sleep(10)  # the head looks at it more than once
+        assert run.head.poll() is None
+        run.cluster.ask(
+            "scontrol", "update", f"JobId={job.id}", "StartTime=now"
+        )  # without SLURM's pause of two minutes
+        code, printed = run.end(240)
     finally:
         run.cluster.start()
     assert code == 0, printed

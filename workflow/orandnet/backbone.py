@@ -55,7 +55,9 @@ class Normalise(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Return (N, 3, H, W) float32 from (N, 3, H, W) uint8 or float in 0..255."""
-        return (rgb.float() - self.mean) / self.std
+        # one channel after the other: with the channels last, it takes eight times as long
+        planes = rgb.to(torch.float32, memory_format=torch.contiguous_format)
+        return (planes - self.mean).div_(self.std)
 
 
 def normalise_for(model: nn.Module) -> Normalise:

@@ -78,9 +78,9 @@ private:
     }
 };
 
-// The lattice of an image's pixels as points in D dimensions. A vertex has D + 1 whole coordinates that sum to 0. Its key
-// is their scalar product with powers of a large number, modulo 2^64, so a step along an axis adds a constant to the key;
-// vertices less than 4,000 apart in each coordinate have different keys (by reduction of the lattice of coincidences).
+// The lattice of an image's pixels as points in D dimensions. A vertex has D + 1 whole coordinates that sum to 0. Its
+// key is their scalar product with powers of a large number, modulo 2^64, so a step along an axis adds a constant to it.
+// Vertices less than 4,000 apart in each coordinate have different keys, by a reduction of the coincidences.
 template <int D>
 class Lattice {
 public:
@@ -181,7 +181,7 @@ private:
     }
 };
 
-// Values at the vertices of a lattice, some quads of channels each: pixels send, then all is blurred, then they receive.
+// Values at the vertices of a lattice, some quads of channels each: pixels send, all is blurred, then they receive.
 // QUADS is their number, or 0 where it is not known before.
 template <int D, int QUADS>
 class Messages {
@@ -283,7 +283,7 @@ void infer(const Lattice<2>& smoothness, const Lattice<5>& appearance, float* va
 
 }  // namespace
 
-// Replace the energies `values` (maps, labels, height, width) of an image by probabilities, after `steps` of mean field.
+// Replace the energies `values` (maps, labels, height, width) by the probabilities after some steps of mean field.
 // rgb: (height, width, 3). Returns 0, 1 if a standard deviation is too small, or 2 if there is not enough memory.
 extern "C" int crf_mean_field(const std::uint8_t* rgb, float* values, int height, int width, int maps, int labels,
                               int steps, float smooth_sxy, float smooth_weight, float alike_sxy, float alike_srgb,
