@@ -79,7 +79,7 @@ private:
 };
 
 // The lattice of an image's pixels as points in D dimensions. A vertex has D + 1 whole coordinates that sum to 0. Its
-// key is their scalar product with powers of a large number, modulo 2^64, so a step along an axis adds a constant to it.
+// key is their scalar product with powers of a large number modulo 2^64: a step along an axis adds a constant to it.
 // Vertices less than 4,000 apart in each coordinate have different keys, by a reduction of the coincidences.
 template <int D>
 class Lattice {
