@@ -250,3 +250,13 @@ def test_the_folder_runs_from_anywhere_without_being_installed(tmp_path):
     done = subprocess.run([sys.executable, str(PACKAGE), "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "usage: orandnet <stage>" in done.stdout
+
+
+def test_a_command_hands_on_all_it_prints_and_how_it_ended(tmp_path):
+    """The process ends without being taken apart, so nothing may be left in its buffers."""
+    listing = [sys.executable, str(PACKAGE), "--help"]
+    done = subprocess.run(listing, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1].split()[0]) == (0, "reference")
+    failing = [sys.executable, str(PACKAGE), "export", "show", "--pack", "none.zip", "--output", "x"]
+    done = subprocess.run(failing, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr.startswith("orandnet export: ")) == (1, True)

@@ -6,7 +6,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from orandnet.cli import main
+from orandnet.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()
