@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from orandnet.crf import CrfSettings
 from orandnet.irn.affinity import offsets, path_cells
-from orandnet.irn.labels import combine, ir_label, label_against
+from orandnet.irn.labels import combine, count_sure, describe_sure, ir_label, label_against
 from orandnet.irn.loss import affinity_loss, pair_kinds
 from orandnet.irn.settings import LabelSettings
 from orandnet.training.windows import cell_labels
@@ -66,6 +66,16 @@ def test_equal_thresholds_leave_nothing_unsure(scores):
 def test_thresholds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="exchange them"):
         LabelSettings(foreground_threshold=0.1, background_threshold=0.2)
+
+
+def test_labels_without_background_are_told_with_the_key_to_change():
+    foreground, background = count_sure(np.array([[3, 7, 255, 255]], dtype=np.uint8)) / 4
+    line = describe_sure(foreground, background)
+    assert "50% of the pixels are sure foreground, 0% sure background" in line
+    assert "irn.labels.background_threshold" in line
+    assert "foreground_threshold" not in line
+    assert "irn.labels.foreground_threshold" in describe_sure(0.0, 0.5)
+    assert describe_sure(0.2, 0.5).endswith("sure background.")
 
 
 def test_cells_take_the_label_at_their_centre():

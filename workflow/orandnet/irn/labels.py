@@ -6,6 +6,7 @@ from orandnet.crf import CrfSettings, crf_from_labels
 from orandnet.files.mask import IGNORE_INDEX
 
 BACKGROUND = 0
+FEW = 0.01  # share of the pixels
 
 
 def ir_label(
@@ -42,6 +43,22 @@ def ir_label(
         rgb, labels, num_labels=len(classes) + 1, confidence=confidence, settings=crf
     )
     return combine(foreground, background, classes)
+
+
+def count_sure(label: np.ndarray) -> np.ndarray:
+    """Return (2,) int64: pixels of an (H, W) label that are sure foreground, and sure background."""
+    background = np.count_nonzero(label == BACKGROUND)
+    return np.array([np.count_nonzero(label != IGNORE_INDEX) - background, background])
+
+
+def describe_sure(foreground: float, background: float) -> str:
+    """Return a line on the shares, in 0..1, of sure pixels; of few of a kind, with what to change."""
+    line = f"{foreground:.0%} of the pixels are sure foreground, {background:.0%} sure background"
+    if background < FEW:
+        line += "; no boundary can be learned against background: raise irn.labels.background_threshold"
+    if foreground < FEW:
+        line += "; no boundary can be learned around objects: lower irn.labels.foreground_threshold"
+    return line + "."
 
 
 def combine(foreground: np.ndarray, background: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
 from orandnet.grid import resize_scores
-from orandnet.irn.labels import ir_label
+from orandnet.irn.labels import count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
-from orandnet.progress import track
+from orandnet.progress import say, track
 
 if TYPE_CHECKING:
     from orandnet.irn.boundary import BoundaryNetwork
@@ -29,6 +31,7 @@ def labels(*, index: Path, cams: list[Path], output: Path, settings: LabelSettin
 
 
 def _write_labels(records: list[Record], store: CamStore, folder: Path, settings: LabelSettings) -> Iterator[dict]:
+    sure, pixels = np.zeros(2, dtype=np.int64), 0
     for record in track(records, "irn labels"):
         cam = store[record.image_id]
         label = ir_label(
@@ -41,7 +44,10 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
             crf=settings.crf,
         )
         sha256 = write_mask(folder / f"{record.image_id}.png", label)
+        sure, pixels = sure + count_sure(label), pixels + label.size
         yield {"image_id": record.image_id, "sha256": sha256}
+    if pixels:
+        say(f"irn labels: {describe_sure(*(sure / pixels).tolist())}")
 
 
 def train(
