@@ -108,7 +108,7 @@ def test_a_job_that_exceeds_its_memory_gets_twice_as_much(run):
 def test_an_outage_of_the_controller_is_waited_for(run):
     run.start("waits", "fine")
     run.waiting("waits")
-    # the controller saves its state every five seconds; killed before, it starts the job a second time and drains the node
+    # the controller saves its state every five seconds; killed before, it starts the job again and drains the node
     time.sleep(10)
     run.cluster.kill("slurmctld")
     time.sleep(20)
