@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inputs import Inputs
+from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.store import Cam, CamStore, write_shard
 from orandnet.grid import resize_scores
 from timing import Agreement, Comparison
@@ -19,9 +20,9 @@ def pickled(cams: list[Cam], folder: Path) -> list[np.ndarray]:
     for cam in cams:
         full = resize_scores(cam.scores, cam.size)
         content = {"keys": cam.classes, "cam": cam.scores, "high_res": full}
-        np.save(folder / f"{cam.image_id}.npy", content, allow_pickle=True)
+        np.save(folder / f"{cam.image_id}.npy", content)
     paths = [folder / f"{cam.image_id}.npy" for cam in cams]
-    return [np.load(path, allow_pickle=True).item()["high_res"] for path in paths]
+    return [read_pickled_npy(path)["high_res"] for path in paths]  # as fast as numpy's own, and runs nothing
 
 
 def sharded(cams: list[Cam], folder: Path) -> list[np.ndarray]:
