@@ -9,7 +9,7 @@ from orandnet import fingerprint as module
 from orandnet.cli import STAGES
 from orandnet.fingerprint import PACKAGE_FOLDER, fingerprint, import_closure
 
-CACHED = (module.fingerprint, module.import_closure, module._source)
+CACHED = (module.fingerprint, module.import_closure, module._source, module._file)
 STAGE_MODULES = {stage: f"orandnet.{stage}.stage" for stage in STAGES if stage != "reference"}
 
 
@@ -151,3 +151,42 @@ def test_stages_of_plain_arrays_do_not_know_torch(stage):
 def test_fusion_depends_on_no_classifier():
     closure = import_closure("orandnet.fusion.stage")
     assert not any(name.startswith(("orandnet.classifier", "orandnet.cam", "orandnet.dataset")) for name in closure)
+
+
+def kept(package, module_path):
+    path = package / module_path
+    (found,) = (path.parent / "__pycache__").glob(f"{path.stem}.*.fingerprint.json")
+    return found
+
+
+def test_what_was_read_is_kept_for_the_next_process(package, monkeypatch):
+    before = fingerprints()
+    assert kept(package, "fusion/stage.py").stat().st_size < 10_000
+
+    def refuse(content):
+        raise AssertionError("parsed again")
+
+    monkeypatch.setattr(module, "_parsed", refuse)
+    assert fingerprints() == before
+    with (package / "fusion" / "stage.py").open("a") as file:
+        file.write("\nADDED = 1\n")
+    with pytest.raises(AssertionError, match="parsed again"):
+        fingerprints()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"key": "another", "imports": [], "code": ""}', "\0\xff"])
+def test_a_kept_file_that_is_damaged_or_of_other_code_is_made_again(package, content):
+    before = fingerprints()
+    path = kept(package, "fusion/stage.py")
+    good = path.read_bytes()
+    path.write_text(content)
+    assert fingerprints() == before
+    assert path.read_bytes() == good
+
+
+def test_a_package_that_cannot_be_written_to_has_fingerprints_too(package):
+    before = fingerprints()
+    folder = package / "fusion" / "__pycache__"
+    shutil.rmtree(folder)
+    folder.write_text("a file, so that no folder can be made")
+    assert fingerprints() == before

@@ -2,17 +2,23 @@
 
 Snakemake does not see edits of imported modules. So each rule carries, as a parameter, a hash of everything its stage
 imports from this package. The hash is taken of the normalised syntax tree: comments, docstrings, blank lines and file
-dates do not count. Reads source files only, imports nothing.
+dates do not count. Imports nothing of what it reads, and keeps what it has read beside Python's own bytecode.
 """
 
 import ast
 import hashlib
+import json
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from orandnet.files.atomic import atomic_path
+
 PACKAGE = "orandnet"
 PACKAGE_FOLDER = Path(__file__).parent
+_OWN_SOURCE = Path(__file__).read_bytes()  # what is kept was read by this code
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -53,6 +59,7 @@ def import_closure(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
 def _file(name: str) -> Path | None:
     """Return the source file of a module of the package, or None where there is none."""
     first, *rest = name.split(".")
@@ -76,16 +83,32 @@ def _parents(name: str) -> list[str]:
 
 
 class _Source(NamedTuple):
-    """What counts of a module: the absolute names it imports, and its code in one layout."""
+    """What counts of a module: the absolute names it imports, and a hash of its code in one layout."""
 
-    imports: frozenset[str]
+    imports: list[str]
     code: str
 
 
 @cache
 def _source(name: str) -> _Source:
-    """Read a module; `from a import b` may mean module a.b or a name in a, so both are among its imports."""
-    tree, names = ast.parse(_file(name).read_text(encoding="utf-8")), set()
+    """Read a module, or what an earlier process kept of the same source: parsing takes most of a fingerprint's time."""
+    path = _file(name)
+    content = path.read_bytes()
+    key = hashlib.sha256(_OWN_SOURCE + content).hexdigest()
+    kept = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.fingerprint.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        entry = json.loads(kept.read_bytes())
+        if entry["key"] == key:
+            return _Source(entry["imports"], entry["code"])
+    source = _parsed(content)
+    with suppress(OSError), atomic_path(kept) as temporary:  # an installed package may lie where one cannot write
+        temporary.write_text(json.dumps({"key": key, **source._asdict()}))
+    return source
+
+
+def _parsed(content: bytes) -> _Source:
+    """Read source; `from a import b` may mean module a.b or a name in a, so both are among its imports."""
+    tree, names = ast.parse(content), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -93,4 +116,4 @@ def _source(name: str) -> _Source:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return _Source(frozenset(names), ast.unparse(tree))
+    return _Source(sorted(names), hashlib.sha256(ast.unparse(tree).encode()).hexdigest())
