@@ -277,9 +277,16 @@ def test_the_clock_decides_when_a_state_is_written(tmp_path, monkeypatch):
 def test_the_share_of_the_time_that_waited_for_data_is_told(tmp_path, capsys):
     train(tmp_path)
     assert 0 <= int(re.search(r"toy: (\d+)% of the time waited for data", capsys.readouterr().err)[1]) < 100
-    batches = loop._Waited(time.sleep(0.05) or number for number in range(4))
+    batches = loop._LoadedAhead(time.sleep(0.05) or number for number in range(4))
     assert list(batches) == [0, 1, 2, 3]
     assert 0.5 < batches.share() <= 1
+
+
+def test_loading_beside_a_step_is_not_waited_for():
+    batches = loop._LoadedAhead(time.sleep(0.04) or number for number in range(10))
+    for _ in batches:
+        time.sleep(0.05)
+    assert batches.share() < 0.25  # in turn, it would be 0.44
 
 
 def test_a_state_of_another_training_is_not_taken_up(tmp_path, uninterrupted):

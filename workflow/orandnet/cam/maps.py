@@ -1,5 +1,6 @@
 """CAMs of images, whatever the kind of classifier."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
@@ -18,6 +19,7 @@ from orandnet.dataset.index import Record
 from orandnet.device import mixed_precision
 from orandnet.files.store import Cam
 from orandnet.grid import grid_shape
+from orandnet.read_ahead import read_ahead
 from orandnet.score_maps import NORMALISATIONS, resize_maps
 from orandnet.training.augment import resize, to_tensor
 
@@ -101,14 +103,18 @@ def cams(
     stretch = most if squeezed or most == 1 else most * STRETCH
     # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
     precision = nullcontext() if squeezed else mixed_precision(device, settings.precision)
-    for start in range(0, len(records), stretch):
-        part, made = records[start : start + stretch], {}
-        for batch in by_size(part, most, squeezed=squeezed is not None):
-            rgb = torch.stack([_read(record, squeezed) for record in batch]).to(device)
-            with precision:
-                maps = MAPS[trained.kind](network, rgb, batch, settings)
-            made |= {record.image_id: _cam(record, own, settings) for record, own in zip(batch, maps, strict=True)}
-        yield from (made[record.image_id] for record in part)
+    batches = (
+        (batch, torch.stack([_read(record, squeezed) for record in batch]))
+        for start in range(0, len(records), stretch)
+        for batch in by_size(records[start : start + stretch], most, squeezed=squeezed is not None)
+    )
+    made, due = {}, deque(record.image_id for record in records)
+    for batch, rgb in read_ahead(batches):
+        with precision:
+            maps = MAPS[trained.kind](network, rgb.to(device), batch, settings)
+        made |= {record.image_id: _cam(record, own, settings) for record, own in zip(batch, maps, strict=True)}
+        while due and due[0] in made:
+            yield made.pop(due.popleft())
 
 
 def images_at_once(settings: Settings, trained: ClassifierSettings, device: torch.device) -> int:

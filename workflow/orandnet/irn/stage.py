@@ -18,6 +18,7 @@ from orandnet.grid import resize_scores
 from orandnet.irn.labels import count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
 from orandnet.progress import say, track
+from orandnet.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from orandnet.irn.boundary import BoundaryNetwork
@@ -133,10 +134,10 @@ def _walked(
     from orandnet.training.augment import to_tensor
 
     where = network.merge.weight.device
-    for record in track(records, "irn walk"):
-        cam = store[record.image_id]
+    read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image))) for record in records)
+    for cam, rgb in track(read, "irn walk", len(records)):
         with mixed_precision(where, settings.precision):
-            boundary = predict_boundary(network, to_tensor(read_rgb(record.image)).to(where))
+            boundary = predict_boundary(network, rgb.to(where))
         scores = torch.from_numpy(cam.scores).to(where)
         walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
         yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))

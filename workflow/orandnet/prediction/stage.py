@@ -19,6 +19,7 @@ from orandnet.prediction.settings import PredictSettings
 from orandnet.prediction.variants import variant_masks
 from orandnet.prediction.workers import ordered_starmap
 from orandnet.progress import track
+from orandnet.read_ahead import read_ahead
 from orandnet.segmenter.deeplab import DeepLab, restore
 
 
@@ -68,8 +69,8 @@ def predict(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield RGB and class probabilities of each image; one pass serves all variants."""
     multi_scale = any(variant.startswith("ms") for variant in settings.variants)
-    for record in track(records, "prediction"):
-        rgb = read_rgb(record.image)
+    images = read_ahead(read_rgb(record.image) for record in records)
+    for rgb in track(images, "prediction", len(records)):
         with mixed_precision(device, settings.precision):
             probabilities = class_probabilities(
                 network,

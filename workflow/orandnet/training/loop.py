@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from orandnet.device import mixed_precision
 from orandnet.files.atomic import atomic_path
 from orandnet.progress import say, track
+from orandnet.read_ahead import read_ahead
 from orandnet.time_limit import STOPPED
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.schedule import rate_factor
@@ -95,7 +96,7 @@ def fit(
         key: names this training; a state with another key is not taken up.
         random_seed: start of all random numbers.
         device: where to compute.
-        threads: CPU threads; all but one load data.
+        threads: CPU threads; beyond one, they are processes that load data. With one, a thread loads it a batch ahead.
         description: for the progress display.
 
     Returns:
@@ -113,7 +114,7 @@ def fit(
     steps.start = progress["step"]
     network.train()
     loader = _loader(_Samples(sample), steps, num_workers=max(0, threads - 1), device=device)
-    saved, batches = time.monotonic(), _Waited(loader)
+    saved, batches = time.monotonic(), _LoadedAhead(loader)
     with _StopRequest() as stop:
         for batch in track(batches, description, len(steps)):
             batch = tuple(part.to(device, non_blocking=True) for part in batch)
@@ -130,7 +131,7 @@ def fit(
 
 
 def _loader(samples: _Samples, steps: _Steps, *, num_workers: int, device: torch.device) -> DataLoader:
-    """Return the batches of `steps`, loaded in `num_workers` forked processes, or in this one if there are none."""
+    """Return the batches of `steps`, loaded by `num_workers` forked processes, or by who asks if there are none."""
     return DataLoader(
         samples,
         batch_sampler=steps,
@@ -196,14 +197,14 @@ def _plain(progress: dict) -> dict:
     return {**progress, "sums": {name: float(total) for name, total in progress["sums"].items()}}
 
 
-class _Waited:
-    """Batches, and the share of the time that went by until each was there; without workers, that is to load it."""
+class _LoadedAhead:
+    """Batches, loaded one ahead, and the share of the time that was waited for them all the same."""
 
     def __init__(self, batches: Iterable):
         self.batches, self.start, self.seconds = batches, time.perf_counter(), 0.0
 
     def __iter__(self) -> Iterator:
-        iterator = iter(self.batches)
+        iterator = read_ahead(self.batches)
         while True:
             asked = time.perf_counter()
             batch = next(iterator, None)
