@@ -65,6 +65,11 @@ class Inputs:
         """Return class probabilities for each picture, (21, H, W) float32, see `prediction_like`."""
         return [prediction_like(mask, seed) for seed, mask in enumerate(self.masks)]
 
+    @property
+    def other_predictions(self) -> list[np.ndarray]:
+        """Return what another network, or the same one at other scales, would predict."""
+        return [prediction_like(mask, seed) for seed, mask in enumerate(self.masks, start=self.number)]
+
 
 def drawn(number: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return a scene and its mask."""

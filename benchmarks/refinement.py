@@ -46,6 +46,17 @@ def likely_labels(
     return crf_from_probabilities(rgb, probabilities, settings=settings, min_probability=min_probability).argmax(axis=0)
 
 
+def each_by_itself(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Return the masks of several predictions of one image, a CRF of all 21 labels for each."""
+    return np.stack([all_labels(rgb, probabilities) for probabilities in predictions])
+
+
+def together(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Return the masks of the package, whose CRF takes all predictions of an image at once."""
+    options = {"settings": PredictSettings().crf, "min_probability": PredictSettings().crf_min_probability}
+    return crf_from_probabilities(rgb, predictions, **options).argmax(axis=1)
+
+
 def two_passes(rgb: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return IRN's labels by two independent CRFs, one for each background score."""
     settings = LabelSettings()
@@ -92,6 +103,16 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
         partial(all_of, partial(likely_labels, min_probability=0), predictions),
         equal_labels(EQUAL_LABELS),
         units=len(predictions),
+        rounds=3,
+    )
+    both = [np.stack(pair) for pair in zip(inputs.predictions, inputs.other_predictions, strict=True)]
+    pairs = list(zip(inputs.images, both, strict=True))
+    yield Comparison(
+        "dense CRF of two predictions of an image, 21 labels",
+        partial(all_of, each_by_itself, pairs),
+        partial(all_of, together, pairs),
+        equal_labels(EQUAL_LABELS),
+        units=len(pairs),
         rounds=3,
     )
     triples = zip(inputs.images, inputs.scores, inputs.classes, strict=True)

@@ -117,6 +117,12 @@ def test_another_number_of_shards_splits_inference_anew_but_trains_no_classifier
     assert jobs["cam"] == 6
 
 
+def test_another_number_of_jobs_for_a_prediction_predicts_anew_and_touches_nothing_else(finished):
+    jobs = planned(finished, {"prediction": {"shards": 1}})
+    assert jobs.pop("prediction") == jobs.pop("evaluation_prediction") > 0
+    assert set(jobs) == {"tables", "tables_and_figures"}
+
+
 def test_spelling_out_every_default_runs_nothing_again(finished):
     config = load(TINY_CONFIG)
     complete = config.model_dump(mode="json")

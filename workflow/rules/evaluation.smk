@@ -34,7 +34,7 @@ rule evaluation_prediction:
         ground_truth="results/{run}/dataset/ground_truth.json",
         masks=expand(
             "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
-            shard=SHARDS,
+            shard=PREDICTION_SHARDS,
             allow_missing=True,
         ),
     output:

@@ -9,7 +9,13 @@ from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import GROUND_TRUTH, Schedule, training_settings
 from orandnet.sources import split_member
 
-SHARDS = [f"{index}-of-{CONFIG.shards}" for index in range(1, CONFIG.shards + 1)]
+
+def shard_names(number):
+    return [f"{index}-of-{number}" for index in range(1, number + 1)]
+
+
+SHARDS = shard_names(CONFIG.shards)
+PREDICTION_SHARDS = shard_names(CONFIG.prediction.shards or CONFIG.shards)
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
 KNOWN_METHODS = "|".join(map(re.escape, CONFIG.cam_methods))
 NO_NAME = "(?!)"  # as a wildcard's constraint: matches nothing
@@ -159,7 +165,7 @@ def submitted_masks(wildcards):
     """Return the lists of the test predictions that go into a method's archive."""
     chosen = CONFIG.submission_settings
     folder = f"results/{wildcards.run}/prediction/{wildcards.method}/{chosen.schedule}/seed{chosen.seed}/test"
-    return [f"{folder}/{shard}.csv" for shard in SHARDS]
+    return [f"{folder}/{shard}.csv" for shard in PREDICTION_SHARDS]
 
 
 def refined_ensembles():
@@ -207,7 +213,7 @@ def tables_and_figures(wildcards):
         if split not in scored_splits()
         for method, schedule in trainings()
         for seed in CONFIG.seeds
-        for shard in SHARDS
+        for shard in PREDICTION_SHARDS
     ]
     # the server is PASCAL VOC's, and scenes stand in for VOC
     if "test" in CONFIG.prediction.splits and CONFIG.dataset.kind in ("voc", "scenes"):

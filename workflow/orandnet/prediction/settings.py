@@ -59,3 +59,6 @@ class Settings(PredictSettings):
     splits: list[Literal["train", "train_aug", "val", "test"]] = Field(
         ["val"], min_length=1, description="which images are predicted"
     )
+    shards: int | None = Field(
+        None, ge=1, description="jobs that the prediction of each split is split into; null is as many as `shards`"
+    )
