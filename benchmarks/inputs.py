@@ -67,8 +67,9 @@ class Inputs:
 
     @property
     def other_predictions(self) -> list[np.ndarray]:
-        """Return what another network, or the same one at other scales, would predict."""
-        return [prediction_like(mask, seed) for seed, mask in enumerate(self.masks, start=self.number)]
+        """Return what the same network would say at other scales: the same probabilities, smoother."""
+        coarse = grid_shape(self.size, 16)
+        return [resize_scores(resize_scores(found, coarse), self.size) for found in self.predictions]
 
 
 def drawn(number: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The published experiment at its full size, as far as the list of its jobs: 13,487 images, none of which is read."""
 
+import re
 import subprocess
 import sys
 
@@ -47,6 +48,8 @@ def test_its_jobs_are_those_of_shards_and_not_of_images(listed):
     printed, _, _ = listed
     total = int(printed.split("\ntotal")[1].split()[0])
     assert 200 < total < 1000
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE))
+    assert int(jobs["prediction"]) == 2 * int(jobs["segmenter"])  # one for each split
     for rule in (
         "classifier_amn",
         "cam",

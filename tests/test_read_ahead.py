@@ -1,14 +1,17 @@
 """Items made ahead: the same items in the same order, one ahead, and nothing left behind."""
 
 import threading
+import time
 
 import pytest
 
+from orandnet import read_ahead as module
 from orandnet.read_ahead import read_ahead
 
 
 def reading_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("read_ahead")]
+    time.sleep(0.05)  # a thread that has kept its promise needs a moment to end
+    return [thread for thread in threading.enumerate() if thread.name == "read_ahead"]
 
 
 def test_items_come_in_order_whatever_they_are():
@@ -40,7 +43,7 @@ def test_items_are_made_in_another_thread_their_iterator_is_not():
 
     items = Items()
     found = read_ahead(items)
-    assert next(found) in reading_threads()
+    assert next(found).name == "read_ahead"
     assert items.asked_in is threading.current_thread()
     found.close()
 
@@ -75,3 +78,28 @@ def test_work_that_fails_or_stops_leaves_no_thread_and_makes_no_more():
         work()
     assert reading_threads() == []
     assert len(made) <= 4
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, SystemExit])
+def test_an_item_that_hangs_keeps_nobody_from_stopping(monkeypatch, stopped_by):
+    monkeypatch.setattr(module, "SECONDS_TO_END", 0.1)
+    released = threading.Event()
+
+    def items():
+        yield 1
+        released.wait(60)
+        yield 2
+
+    def work():
+        for _ in read_ahead(items()):
+            raise stopped_by
+
+    start = time.monotonic()
+    with pytest.raises(stopped_by):
+        work()
+    assert time.monotonic() - start < 10
+    (thread,) = reading_threads()
+    assert thread.daemon  # so the end of the program does not wait for it either
+    released.set()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -45,7 +45,9 @@ class Config(Section):
         [0], min_length=1, description="random seeds; tables give mean and standard deviation over them"
     )
     shards: int = Field(1, ge=1, description="jobs that a heavy inference stage is split into")
-    threads: int = Field(1, ge=1, description="CPU threads of a training or inference job; beyond one, they load data")
+    threads: int = Field(
+        1, ge=1, description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF"
+    )
     dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
     sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)
     ensembles: dict[Name, Ensemble] = Field({}, description="fusions of sources, by name")

@@ -18,7 +18,7 @@ from orandnet.files.atomic import atomic_path
 
 PACKAGE = "orandnet"
 PACKAGE_FOLDER = Path(__file__).parent
-_OWN_SOURCE = Path(__file__).read_bytes()  # what is kept was read by this code
+READER = Path(__file__).read_bytes() + sys.version.encode()  # what reads the modules, and may read them otherwise
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -83,7 +83,7 @@ def _parents(name: str) -> list[str]:
 
 
 class _Source(NamedTuple):
-    """What counts of a module: the absolute names it imports, and a hash of its code in one layout."""
+    """What counts of a module: the absolute names it imports, and its code in one layout."""
 
     imports: list[str]
     code: str
@@ -94,7 +94,7 @@ def _source(name: str) -> _Source:
     """Read a module, or what an earlier process kept of the same source: parsing takes most of a fingerprint's time."""
     path = _file(name)
     content = path.read_bytes()
-    key = hashlib.sha256(_OWN_SOURCE + content).hexdigest()
+    key = hashlib.sha256(READER + content).hexdigest()
     kept = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.fingerprint.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(kept.read_bytes())
@@ -116,4 +116,4 @@ def _parsed(content: bytes) -> _Source:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return _Source(sorted(names), hashlib.sha256(ast.unparse(tree).encode()).hexdigest())
+    return _Source(sorted(names), ast.unparse(tree))

@@ -9,13 +9,10 @@ from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import GROUND_TRUTH, Schedule, training_settings
 from orandnet.sources import split_member
 
-
-def shard_names(number):
-    return [f"{index}-of-{number}" for index in range(1, number + 1)]
-
-
-SHARDS = shard_names(CONFIG.shards)
-PREDICTION_SHARDS = shard_names(CONFIG.prediction.shards or CONFIG.shards)
+SHARDS, PREDICTION_SHARDS = (
+    [f"{index}-of-{number}" for index in range(1, number + 1)]
+    for number in (CONFIG.shards, CONFIG.prediction.shards or CONFIG.shards)
+)
 SOURCES, ENSEMBLES = list(CONFIG.sources), list(CONFIG.ensembles)
 KNOWN_METHODS = "|".join(map(re.escape, CONFIG.cam_methods))
 NO_NAME = "(?!)"  # as a wildcard's constraint: matches nothing
