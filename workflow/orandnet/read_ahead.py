@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
+from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -21,26 +22,29 @@ def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
     Args:
         items: makes an item when it is asked for; its iterator is made in the caller's thread.
     """
-    iterator = iter(items)
-    coming = _begin(iterator)
+    promises: SimpleQueue[Future | None] = SimpleQueue()
+    # a daemon, which does not keep the program from ending; a pool's threads would
+    Thread(target=_make, args=(iter(items), promises), name="read_ahead", daemon=True).start()
+    coming = _ask(promises)
     try:
         while (item := coming.result()) is not _END:
-            coming = _begin(iterator)
+            coming = _ask(promises)
             yield item
     finally:
+        promises.put(None)
         wait([coming], SECONDS_TO_END)  # a thread in the middle of its work may disturb the end of the program
 
 
-def _begin(iterator: Iterator) -> Future:
-    """Return the promise of the next item, which a thread of its own has begun to make."""
+def _ask(promises: SimpleQueue[Future | None]) -> Future:
     promise = Future()
-    # a daemon, which does not keep the program from ending; a pool's threads would
-    Thread(target=_make, args=(iterator, promise), name="read_ahead", daemon=True).start()
+    promises.put(promise)
     return promise
 
 
-def _make(iterator: Iterator, promise: Future) -> None:
-    try:
-        promise.set_result(next(iterator, _END))
-    except BaseException as error:  # of whatever kind, it belongs to who asked for the item
-        promise.set_exception(error)
+def _make(iterator: Iterator, promises: SimpleQueue[Future | None]) -> None:
+    """Keep the promises in order, each with the next item or the error in making it, until None is asked for."""
+    for promise in iter(promises.get, None):
+        try:
+            promise.set_result(next(iterator, _END))
+        except BaseException as error:  # of whatever kind, it belongs to who asked for the item
+            promise.set_exception(error)
