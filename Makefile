@@ -12,7 +12,7 @@ TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentatio
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
 $(BIN)/.installed: envs/requirements.txt envs/requirements-dev.txt pyproject.toml setup.py \
-                   workflow/orandnet/crf_kernel.cpp
+                   workflow/orandnet/crf/kernel.cpp
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python {sys.version.split()[0]} is too old: install 3.11 or newer, and run make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCE = "workflow/orandnet/crf_kernel.cpp"
+SOURCE = "workflow/orandnet/crf/kernel.cpp"
 DIGEST = hashlib.sha256((Path(__file__).parent / SOURCE).read_bytes())
 
 setup(
     ext_modules=[
         Extension(
-            "orandnet.crf_kernel_library",
+            "orandnet.crf.kernel_library",
             [SOURCE],
             define_macros=[("SOURCE_SHA256", f'"{DIGEST.hexdigest()}"')],
             # no instructions of this machine alone and no fused additions: the same bytes on every node

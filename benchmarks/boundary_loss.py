@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from inputs import Inputs, boundary_like, drawn
 from orandnet.files.mask import IGNORE_INDEX
-from orandnet.grid import GRID_STRIDE
 from orandnet.irn.affinity import fits, offsets, path_cells, window
 from orandnet.irn.loss import EPSILON, affinity_loss, pair_kinds
+from orandnet.maps.grid import GRID_STRIDE
 from timing import Agreement, Comparison
 
 RADIUS, CROP, BATCH = 10, 512, 2

@@ -9,7 +9,7 @@ import numpy as np
 from inputs import Inputs
 from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.store import Cam, CamStore, write_shard
-from orandnet.grid import resize_scores
+from orandnet.maps.grid import resize_scores
 from timing import Agreement, Comparison
 
 HALF_STEP = 2.0**-12  # float16 just below 1 is this far from what it rounds, at most

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from inputs import NUM_CLASSES, Inputs, smooth_noise
-from orandnet.grid import grid_shape, scaled_size
-from orandnet.score_maps import SMALLEST, divide_by_max, resize_maps
+from orandnet.maps.grid import grid_shape, scaled_size
+from orandnet.maps.score_maps import SMALLEST, divide_by_max, resize_maps
 from timing import Agreement, Comparison
 
 SCALES = (1.0, 0.5, 1.5, 2.0)

@@ -39,7 +39,7 @@ def sizes(images: int, side: int) -> list[Size]:
 
 def prepare(root: Path, wanted: list[Size]) -> None:
     """Draw the scenes and write the weights of random networks."""
-    from orandnet.dataset.scenes import generate
+    from orandnet.dataset.scenes.images import generate
     from orandnet.dataset.settings import Settings
 
     for size in wanted:
@@ -57,7 +57,7 @@ def write_networks(root: Path) -> None:
 
     from orandnet.classifier.network import create_classifier
     from orandnet.classifier.settings import Settings as ClassifierSettings
-    from orandnet.dataset.scene_drawing import CLASS_NAMES
+    from orandnet.dataset.scenes.drawing import CLASS_NAMES
     from orandnet.files.checkpoint import encode, save_weights
     from orandnet.irn import boundary
     from orandnet.irn.settings import BoundarySettings

@@ -1,6 +1,6 @@
 """The inputs of the comparisons: pictures with true masks, and what trained networks would say about them.
 
-Pictures are drawn scenes (`orandnet.dataset.scene_drawing`: textures, light, grain), or photographs of a folder in VOC
+Pictures are drawn scenes (`orandnet.dataset.scenes.drawing`: textures, light, grain), or photographs of a folder in VOC
 layout brought to the same size. Nothing is trained here: CAMs, boundaries and predictions are made from the true
 masks, blurred and disturbed by smooth noise, so that they are right inside of things and unsure at their borders.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from orandnet.dataset.scene_drawing import CLASS_NAMES, draw_scene
+from orandnet.dataset.scenes.drawing import CLASS_NAMES, draw_scene
 from orandnet.files.mask import IGNORE_INDEX, read_mask
-from orandnet.grid import grid_shape, resize_scores
+from orandnet.maps.grid import grid_shape, resize_scores
 
 SIZE = (375, 500)  # (H, W) of most images of PASCAL VOC
 NUM_CLASSES = 21

@@ -10,10 +10,10 @@ import numpy as np
 from pydensecrf.densecrf import DenseCRF2D
 
 from inputs import Inputs
-from orandnet.crf import SMALLEST_PROBABILITY, CrfSettings, crf_from_probabilities
-from orandnet.grid import resize_scores
+from orandnet.crf.dense_crf import SMALLEST_PROBABILITY, CrfSettings, crf_from_probabilities
 from orandnet.irn.labels import combine, ir_label
 from orandnet.irn.settings import LabelSettings
+from orandnet.maps.grid import resize_scores
 from orandnet.prediction.settings import PredictSettings
 from timing import Agreement, Comparison
 

@@ -8,9 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from inputs import Inputs
-from orandnet.backbone import IMAGENET_MEAN, IMAGENET_STD, Normalise
 from orandnet.cam.multiscale import scaled_images
-from orandnet.grid import scaled_size
+from orandnet.maps.grid import scaled_size
+from orandnet.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, Normalise
 from orandnet.training.augment import to_tensor
 from timing import Agreement, Comparison
 

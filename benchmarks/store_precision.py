@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from orandnet.cam.multiscale import scaled_images
 from orandnet.classifier.network import load_classifier
-from orandnet.config import Config, load
+from orandnet.config.sections import Config, load
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
@@ -31,9 +31,9 @@ from orandnet.dataset.stage import run as check_dataset
 from orandnet.evaluation.confusion import scores as quality
 from orandnet.evaluation.sweep import confusion_by_threshold
 from orandnet.files.store import Cam, write_shard
-from orandnet.grid import grid_shape, resize_scores
-from orandnet.progress import track
-from orandnet.score_maps import divide_by_max, resize_maps
+from orandnet.job.progress import track
+from orandnet.maps.grid import grid_shape, resize_scores
+from orandnet.maps.score_maps import divide_by_max, resize_maps
 from orandnet.training.augment import to_tensor
 
 CONFIG = Path("config/voc_subset.yaml")

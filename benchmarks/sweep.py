@@ -7,7 +7,7 @@ import numpy as np
 from inputs import NUM_CLASSES, Inputs
 from orandnet.evaluation.sweep import confusion_by_threshold
 from orandnet.files.mask import IGNORE_INDEX
-from orandnet.grid import resize_scores
+from orandnet.maps.grid import resize_scores
 from timing import Agreement, Comparison
 
 THRESHOLDS = np.linspace(0, 1, 100, endpoint=False)

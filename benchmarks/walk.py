@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from inputs import Inputs
-from orandnet.grid import grid_shape, resize_scores
 from orandnet.irn.affinity import offsets, path_cells
 from orandnet.irn.labels import label_against
 from orandnet.irn.random_walk import propagate, scaled_to_one
+from orandnet.maps.grid import grid_shape, resize_scores
 from timing import Agreement, Comparison
 
 RADIUS, BETA, SQUARINGS = 5, 10.0, 8  # IRN's; 2^8 = 256 steps

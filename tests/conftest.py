@@ -6,8 +6,9 @@ import signal
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: sums of one thread are the same in every process
 
 import pytest
-from checkout import Checkout
 from hypothesis import settings
+
+from checkout import Checkout
 
 settings.register_profile("project", deadline=None, max_examples=50)  # torch's first call is slow
 settings.load_profile("project")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from orandnet.files.store import Cam, write_shard
-from orandnet.grid import grid_shape
+from orandnet.maps.grid import grid_shape
 
 
 def random_cam(image_id: str, classes: tuple[int, ...] = (1, 3), size: tuple[int, int] = (24, 33)) -> Cam:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orandnet.cli import STAGES
-from orandnet.config import Config
-from orandnet.fingerprint import PACKAGE_FOLDER, import_closure
+from orandnet.config.sections import Config
+from orandnet.job.fingerprint import PACKAGE_FOLDER, import_closure
 
 ROOT = PACKAGE_FOLDER.parents[1]
 MODULES = {
@@ -19,24 +19,15 @@ MODULES = {
 }
 STAGE_FOLDERS = {stage for stage in STAGES if stage != "reference"}
 # what passes between rooms, from the ground up; a folder may import what stands in an earlier row, never a later one
-GROUND = [
-    "settings",
-    "grid",
-    "progress",
-    "read_ahead",
-    "device",
-    "gpu_slots",
-    "time_limit",
-    "score_maps",
-    "pictures",
-    "crf",
-    "crf_kernel",
-    "fingerprint",
-    "files",
-    "wideresnet38",
+LAYERS = [
+    ["settings"],
+    ["files"],
+    ["job", "maps", "networks", "crf"],
+    ["dataset"],
+    ["training"],
+    sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-LAYERS = [GROUND, ["dataset", "backbone"], ["training"], sorted(STAGE_FOLDERS - {"dataset"})]
-TOP = {"cli", "startup", "config", "config_choices", "config_errors", "sources", "reference", "__main__"}
+TOP = {"cli", "config", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",
@@ -105,14 +96,26 @@ def test_stages_meet_in_files_and_not_in_code(name):
             assert not found.endswith(".stage"), f"{name} imports {found}"
 
 
-def test_the_config_composes_settings_and_nothing_else_of_the_stages():
-    top = {"orandnet.settings", "orandnet.config_errors", "orandnet.config_choices", "orandnet.sources"}
-    found = own_imports("orandnet.config") - top
-    assert {name.split(".")[-1] for name in found} == {"settings"}
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "config"])
+def test_the_config_composes_settings_and_knows_nothing_else_of_the_stages(name):
+    others = {found for found in own_imports(name) if room(found) != "config"}
+    assert {found.split(".")[-1] for found in others} <= {"settings"}
+
+
+def test_the_root_of_the_package_holds_rooms_and_the_way_in():
+    files = {path.name for path in PACKAGE_FOLDER.iterdir() if path.is_file()}
+    assert files == {"__init__.py", "__main__.py", "cli.py", "settings.py"}
+
+
+def test_the_tests_lie_in_the_rooms_of_what_they_test():
+    rooms = {path.name for path in PACKAGE_FOLDER.iterdir() if path.is_dir()} - {"__pycache__"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py"))}
+    assert rooms <= folders
+    assert folders - rooms == {"workflow", "benchmarks"}  # what runs Snakemake; what measures
 
 
 def test_the_report_reads_files_and_knows_no_network():
-    allowed = {"dataset", "files", "grid", "pictures", "settings", "report", "progress"}
+    allowed = {"dataset", "files", "maps", "settings", "report"}
     assert {room(name) for name in MODULES if room(name) == "report" for name in own_imports(name)} <= allowed
 
 
@@ -131,7 +134,7 @@ def test_no_weakly_supervised_stage_can_reach_a_true_mask(stage):
 @pytest.mark.parametrize("idea", IDEAS)
 def test_ideas_are_pure_maths_of_arrays(idea):
     path = MODULES[f"orandnet.{idea}"]
-    allowed = {f"orandnet.{other}" for other in IDEAS} | {MASK_IDS, "orandnet.grid"}
+    allowed = {f"orandnet.{other}" for other in IDEAS} | {MASK_IDS, "orandnet.maps.grid"}
     for found in imports(path):
         known = found in allowed or found.split(".")[0] in MATHS | sys.stdlib_module_names
         assert known, f"{idea} imports {found}"
@@ -191,7 +194,7 @@ def test_no_global_random_numbers_are_drawn(path):
 
 
 def test_the_config_is_read_without_the_networks():
-    script = "import sys, orandnet.config, orandnet.fingerprint\nprint(*sys.modules)"
+    script = "import sys, orandnet.config.sections, orandnet.job.fingerprint\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={"PYTHONPATH": str(PACKAGE_FOLDER.parent)},

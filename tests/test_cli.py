@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import Field
-from random_cams import random_shard
 
 from orandnet import cli
-from orandnet.device import select_device
 from orandnet.files.manifest import input_hashes, manifest_path, training_key
+from orandnet.networks.device import select_device
 from orandnet.settings import Section
+from random_cams import random_shard
 
 PACKAGE = Path(cli.__file__).parent
 

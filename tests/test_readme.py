@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from checkout import ROOT, Checkout
 from PIL import Image
 
+from checkout import ROOT, Checkout
 from orandnet.files.mask import write_mask
 
 pytestmark = pytest.mark.pipeline

@@ -18,12 +18,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
-from orandnet.fingerprint import fingerprint
-from orandnet.gpu_slots import take_gpus
-from orandnet.progress import say
+from orandnet.job.fingerprint import fingerprint
+from orandnet.job.gpu_slots import take_gpus
+from orandnet.job.progress import say
+from orandnet.job.startup import leave_out_compiler
+from orandnet.job.time_limit import set_time_limit
 from orandnet.settings import Section
-from orandnet.startup import leave_out_compiler
-from orandnet.time_limit import set_time_limit
 
 STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
@@ -89,7 +89,9 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.reference").COMMANDS
+    commands = import_module(
+        f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.config.reference"
+    ).COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments

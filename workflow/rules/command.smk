@@ -10,9 +10,9 @@ from snakemake.exceptions import WorkflowError
 WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW_FOLDER))
 
-from orandnet.config import load
-from orandnet.fingerprint import fingerprint
-from orandnet.gpu_slots import visible_gpus
+from orandnet.config.sections import load
+from orandnet.job.fingerprint import fingerprint
+from orandnet.job.gpu_slots import visible_gpus
 
 try:
     CONFIG = load(config)

@@ -1,5 +1,5 @@
 from orandnet.dataset.settings import FetchSettings
-from orandnet.dataset.voc import source_files
+from orandnet.dataset.layouts.voc import source_files
 
 
 # computing nodes often have no way to the net

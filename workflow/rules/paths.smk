@@ -4,10 +4,10 @@ import re
 from typing import get_args
 
 from orandnet.cam.import_folder import ImportFolder
-from orandnet.dataset.voc import training_ids
+from orandnet.dataset.layouts.voc import training_ids
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import GROUND_TRUTH, Schedule, training_settings
-from orandnet.sources import split_member
+from orandnet.config.sources import split_member
 
 SHARDS, PREDICTION_SHARDS = (
     [f"{index}-of-{number}" for index in range(1, number + 1)]

@@ -21,7 +21,7 @@ from torch import Tensor
 from orandnet.cam.multiscale import Classes, positions, summed_maps
 from orandnet.cam.recording import recorded_attention
 from orandnet.classifier.mctformer import MctformerClassifier
-from orandnet.grid import grid_shape
+from orandnet.maps.grid import grid_shape
 
 HEADS = {"mean": lambda attention: attention.mean(dim=1), "max": lambda attention: attention.amax(dim=1)}
 

@@ -15,7 +15,7 @@ from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.dataset.problems import refuse
 from orandnet.files.store import Cam
-from orandnet.grid import grid_shape, resize_scores
+from orandnet.maps.grid import grid_shape, resize_scores
 
 SMALLEST = 1e-5  # keeps an empty map empty, as in score_maps
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do

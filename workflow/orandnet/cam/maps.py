@@ -16,11 +16,11 @@ from orandnet.cam.settings import Settings
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
-from orandnet.device import mixed_precision
 from orandnet.files.store import Cam
-from orandnet.grid import grid_shape
-from orandnet.read_ahead import read_ahead
-from orandnet.score_maps import NORMALISATIONS, resize_maps
+from orandnet.job.read_ahead import read_ahead
+from orandnet.maps.grid import grid_shape
+from orandnet.maps.score_maps import NORMALISATIONS, resize_maps
+from orandnet.networks.device import mixed_precision
 from orandnet.training.augment import resize, to_tensor
 
 ATTRIBUTIONS = {"rollout": attention.attribution, "lrp": lrp.attribution}

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from orandnet.classifier.cnn import CnnClassifier
-from orandnet.grid import grid_shape
-from orandnet.score_maps import resize_maps
+from orandnet.maps.grid import grid_shape
+from orandnet.maps.score_maps import resize_maps
 
 Classes = list[tuple[int, ...]]  # mask ids of each image's labels
 

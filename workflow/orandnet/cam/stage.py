@@ -6,7 +6,7 @@ from orandnet.cam.imported import imported_cams
 from orandnet.cam.settings import ImportSettings, Settings
 from orandnet.dataset.index import read_index
 from orandnet.files.store import shard_slice, write_shard
-from orandnet.progress import track
+from orandnet.job.progress import track
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
     # here, since the import needs no torch
     from orandnet.cam.maps import cams
     from orandnet.classifier.network import load_classifier
-    from orandnet.device import place, select_device
+    from orandnet.networks.device import place, select_device
 
     where = select_device(device)
     network, trained = load_classifier(weights)

@@ -10,7 +10,7 @@ from orandnet.classifier.samples import label_vector
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
-from orandnet.score_maps import resize_maps
+from orandnet.maps.score_maps import resize_maps
 from orandnet.training.loop import Loss, Sample
 from orandnet.training.pixel_loss import pixel_cross_entropy
 from orandnet.training.windows import LabelledWindows

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from orandnet.backbone import create_backbone, freeze_batch_norm
 from orandnet.classifier.settings import Settings
+from orandnet.networks.backbone import create_backbone, freeze_batch_norm
 from orandnet.training.optimizer import parameter_groups
 
 

@@ -5,10 +5,10 @@ from timm.layers import trunc_normal_
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from orandnet.backbone import freeze_batch_norm
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import create_transformer, token_normalise
-from orandnet.grid import grid_shape
+from orandnet.maps.grid import grid_shape
+from orandnet.networks.backbone import freeze_batch_norm
 from orandnet.training.optimizer import parameter_groups
 
 NOISE = 0.02  # standard deviation of timm's new tokens

@@ -7,7 +7,7 @@ from torch import Tensor
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
-from orandnet.grid import scaled_size
+from orandnet.maps.grid import scaled_size
 from orandnet.training.augment import color_jitter, random_crop, random_flip, resize, to_tensor
 
 

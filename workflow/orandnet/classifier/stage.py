@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orandnet.backbone import Normalise, pad_color
 from orandnet.classifier.amn_training import conditioned_task
 from orandnet.classifier.network import start_classifier
 from orandnet.classifier.samples import ClassifierSamples
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.index import Record, read_index
-from orandnet.device import place, select_device
 from orandnet.files.checkpoint import encode, save_weights
+from orandnet.networks.backbone import Normalise, pad_color
+from orandnet.networks.device import place, select_device
 from orandnet.training.loop import Loss, Sample, fit, write_history
 from orandnet.training.state import remove_state
 

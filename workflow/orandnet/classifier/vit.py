@@ -5,8 +5,8 @@ from functools import partial
 from timm.layers import HybridEmbed
 from torch import Tensor, nn
 
-from orandnet.backbone import create_backbone, create_model, freeze_batch_norm, normalise_for
 from orandnet.classifier.settings import Settings
+from orandnet.networks.backbone import create_backbone, create_model, freeze_batch_norm, normalise_for
 from orandnet.training.optimizer import parameter_groups
 
 

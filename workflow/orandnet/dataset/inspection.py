@@ -8,12 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from orandnet.dataset.entries import Entry
 from orandnet.dataset.image import decode_rgb
+from orandnet.dataset.layouts.entries import Entry
 from orandnet.dataset.mask_ids import unknown_ids
 from orandnet.dataset.problems import refuse
 from orandnet.files.mask import read_mask
-from orandnet.progress import track
+from orandnet.job.progress import track
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Settings(FetchSettings):
     download: bool = Field(
         default=False,
         description="Download what is missing under root: VOC 2012 with SegmentationClassAug (2 GB), or COCO 2014 "
-        "(20 GB). URLs and checksums: workflow/orandnet/dataset/sources/sources.csv.",
+        "(20 GB). URLs and checksums: workflow/orandnet/dataset/download/table/sources.csv.",
     )
     classes: list[Name] | dict[Name, Annotated[int, Field(ge=1, le=254)]] = Field(
         default_factory=list,

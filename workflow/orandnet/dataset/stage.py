@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from orandnet.dataset.coco import convert_coco
-from orandnet.dataset.fetching import fetch_dataset
+from orandnet.dataset.download.fetching import fetch_dataset
 from orandnet.dataset.index import write_rows
-from orandnet.dataset.scenes import generate
+from orandnet.dataset.layouts.coco import convert_coco
+from orandnet.dataset.scenes.images import generate
 from orandnet.dataset.settings import FetchSettings, Settings
 from orandnet.dataset.survey import survey
 from orandnet.files.atomic import atomic_path

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orandnet.dataset.entries import SPLITS, Entry
-from orandnet.dataset.folder import read_folder, with_classes
 from orandnet.dataset.inspection import Inspection, digest, inspect
 from orandnet.dataset.labels import Classes, class_list, labels_path, read_labels
+from orandnet.dataset.layouts.entries import SPLITS, Entry
+from orandnet.dataset.layouts.folder import read_folder, with_classes
+from orandnet.dataset.layouts.voc import read_voc
 from orandnet.dataset.mask_ids import id_translation
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.voc import read_voc
 
 
 class Survey(NamedTuple):

@@ -15,8 +15,8 @@ from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, threshol
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
-from orandnet.grid import resize_scores
-from orandnet.progress import track
+from orandnet.job.progress import track
+from orandnet.maps.grid import resize_scores
 
 SUMMARY = ("miou", "precision", "recall", "legacy20_miou", "legacy20_precision", "legacy20_recall")
 

@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from orandnet.files.store import Cam
-from orandnet.grid import resize_scores
+from orandnet.maps.grid import resize_scores
 
 
 def irn_npy(cam: Cam, file_ids: np.ndarray) -> bytes:

@@ -12,8 +12,8 @@ from matplotlib.patches import Patch
 from orandnet.export.trail import Trail
 from orandnet.files.mask import voc_palette
 from orandnet.files.store import Cam
-from orandnet.grid import resize_scores
-from orandnet.pictures import DPI, heat_map, mask_colors, save_figure
+from orandnet.maps.grid import resize_scores
+from orandnet.maps.pictures import DPI, heat_map, mask_colors, save_figure
 
 COLUMNS = 6
 CELL = 2.0  # inches

@@ -22,7 +22,7 @@ from orandnet.export.voc_folder import file_class_names, place_images, write_des
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList, read_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore
-from orandnet.progress import track
+from orandnet.job.progress import track
 
 SHEET = "contact_sheet.png"
 

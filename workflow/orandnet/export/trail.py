@@ -17,7 +17,7 @@ from pydantic import StringConstraints, ValidationError
 from orandnet.files.manifest import manifest_path, versions
 from orandnet.files.mask import IGNORE_INDEX, read_mask_list
 from orandnet.files.store import FIRST_ZIP_DATE, UNREADABLE
-from orandnet.progress import say
+from orandnet.job.progress import say
 from orandnet.settings import Section
 
 DESCRIPTION = "trail.json"

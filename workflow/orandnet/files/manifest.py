@@ -74,7 +74,7 @@ def versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    crf = sys.modules.get("orandnet.crf_kernel")  # of stages that have a CRF
+    crf = sys.modules.get("orandnet.crf.kernel")  # of stages that have a CRF
     return found | ({"crf_kernel": crf.in_use()} if crf else {})
 
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from orandnet.backbone import create_backbone, pad_color
 from orandnet.files.checkpoint import load_backbone, load_weights
-from orandnet.grid import GRID_STRIDE, grid_shape
 from orandnet.irn.settings import BoundarySettings
+from orandnet.maps.grid import GRID_STRIDE, grid_shape
+from orandnet.networks.backbone import create_backbone, pad_color
 
 CHANNELS = 32
 GROUPS = 4

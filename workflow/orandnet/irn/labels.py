@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orandnet.crf import CrfSettings, crf_from_labels
+from orandnet.crf.dense_crf import CrfSettings, crf_from_labels
 from orandnet.files.mask import IGNORE_INDEX
 
 BACKGROUND = 0

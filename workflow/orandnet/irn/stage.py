@@ -14,11 +14,11 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
-from orandnet.grid import resize_scores
 from orandnet.irn.labels import count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
-from orandnet.progress import say, track
-from orandnet.read_ahead import read_ahead
+from orandnet.job.progress import say, track
+from orandnet.job.read_ahead import read_ahead
+from orandnet.maps.grid import resize_scores
 
 if TYPE_CHECKING:
     from orandnet.irn.boundary import BoundaryNetwork
@@ -68,10 +68,10 @@ def train(
     """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone."""
     import torch
 
-    from orandnet.device import place, select_device
     from orandnet.files.checkpoint import save_weights
     from orandnet.irn.boundary import describe, start_network
     from orandnet.irn.loss import training_loss
+    from orandnet.networks.device import place, select_device
     from orandnet.training.loop import fit, write_history
     from orandnet.training.state import remove_state
     from orandnet.training.windows import LabelledWindows
@@ -114,8 +114,8 @@ def walk(
     """Write the CAMs of a shard of train_aug after the random walk, in the store's format."""
     import torch
 
-    from orandnet.device import place, select_device
     from orandnet.irn.boundary import restore
+    from orandnet.networks.device import place, select_device
 
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
@@ -128,9 +128,9 @@ def _walked(
 ) -> Iterator[Cam]:
     import torch
 
-    from orandnet.device import mixed_precision
     from orandnet.irn.boundary import predict_boundary
     from orandnet.irn.random_walk import propagate, scaled_to_one
+    from orandnet.networks.device import mixed_precision
     from orandnet.training.augment import to_tensor
 
     where = network.merge.weight.device

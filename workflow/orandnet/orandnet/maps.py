@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from orandnet.device import mixed_precision
 from orandnet.files.store import Cam
+from orandnet.maps.score_maps import divide_by_max, resize_maps
+from orandnet.networks.device import mixed_precision
 from orandnet.orandnet.settings import Settings
-from orandnet.score_maps import divide_by_max, resize_maps
 
 
 def network_inputs(or_scores: np.ndarray, inputs: list[str]) -> np.ndarray:

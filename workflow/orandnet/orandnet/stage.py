@@ -5,15 +5,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from orandnet.device import place, select_device
 from orandnet.files.checkpoint import load_weights, save_weights
 from orandnet.files.store import CamStore, write_shard
+from orandnet.job.progress import track
+from orandnet.networks.device import place, select_device
 from orandnet.orandnet.loss import LOSSES
 from orandnet.orandnet.maps import refine
 from orandnet.orandnet.network import create_network
 from orandnet.orandnet.samples import CamSamples
 from orandnet.orandnet.settings import Settings
-from orandnet.progress import track
 from orandnet.training.loop import fit, write_history
 from orandnet.training.optimizer import parameter_groups
 from orandnet.training.state import remove_state

@@ -10,16 +10,16 @@ from torch import nn
 
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Index, Record, read_index
-from orandnet.device import mixed_precision, place, select_device
 from orandnet.files.checkpoint import load_weights
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import shard_slice
+from orandnet.job.progress import track
+from orandnet.job.read_ahead import read_ahead
+from orandnet.networks.device import mixed_precision, place, select_device
 from orandnet.prediction.inference import class_probabilities
 from orandnet.prediction.settings import PredictSettings
 from orandnet.prediction.variants import variant_masks
 from orandnet.prediction.workers import ordered_starmap
-from orandnet.progress import track
-from orandnet.read_ahead import read_ahead
 from orandnet.segmenter.deeplab import DeepLab, restore
 
 

@@ -5,7 +5,7 @@ Needs no torch, so that worker processes start fast.
 
 import numpy as np
 
-from orandnet.crf import CrfSettings, crf_from_probabilities
+from orandnet.crf.dense_crf import CrfSettings, crf_from_probabilities
 
 
 def variant_masks(

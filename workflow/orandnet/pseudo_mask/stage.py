@@ -11,8 +11,8 @@ from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import CamStore, shard_slice
-from orandnet.grid import resize_scores
-from orandnet.progress import say, track
+from orandnet.job.progress import say, track
+from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.settings import MethodSettings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
 

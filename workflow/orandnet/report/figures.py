@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orandnet.pictures import DPI, save_figure
+from orandnet.maps.pictures import DPI, save_figure
 
 # Okabe & Ito (2008): can be told apart by colour-blind readers; black and line styles extend it
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#8C8C00")

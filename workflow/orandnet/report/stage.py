@@ -16,8 +16,8 @@ from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
-from orandnet.grid import resize_scores
-from orandnet.pictures import heat_map, mask_colors
+from orandnet.maps.grid import resize_scores
+from orandnet.maps.pictures import heat_map, mask_colors
 from orandnet.report.figures import Panel, draw_curves, draw_panels
 from orandnet.report.layout import Origin, origin_of
 from orandnet.report.screen import print_tables

@@ -5,7 +5,7 @@ import json
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orandnet.backbone import create_backbone, freeze_batch_norm
+from orandnet.networks.backbone import create_backbone, freeze_batch_norm
 from orandnet.segmenter.settings import TrainSettings
 from orandnet.training.optimizer import parameter_groups
 

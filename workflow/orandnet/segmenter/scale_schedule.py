@@ -8,7 +8,7 @@ baseline is the schedule `(1.0,)`.
 import numpy as np
 from PIL import Image
 
-from orandnet.grid import scaled_size
+from orandnet.maps.grid import scaled_size
 
 
 def scale_factor(

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from orandnet.backbone import pad_color
 from orandnet.dataset.index import Record, read_index
-from orandnet.device import place, select_device
 from orandnet.files.checkpoint import load_backbone, save_weights
 from orandnet.files.mask import MaskList
+from orandnet.networks.backbone import pad_color
+from orandnet.networks.device import place, select_device
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.scale_schedule import pixels_seen, steps_of_equal_pixels

@@ -7,7 +7,7 @@ import numpy as np
 
 from orandnet.dataset.index import Record, read_file_ids, read_index
 from orandnet.files.mask import MaskList
-from orandnet.progress import track
+from orandnet.job.progress import track
 from orandnet.submission.archive import LARGEST_ID, check_archive, write_archive
 from orandnet.submission.settings import Settings
 

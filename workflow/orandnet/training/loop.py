@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from orandnet.device import mixed_precision
 from orandnet.files.atomic import atomic_path
-from orandnet.progress import say, track
-from orandnet.read_ahead import read_ahead
-from orandnet.time_limit import STOPPED
+from orandnet.job.progress import say, track
+from orandnet.job.read_ahead import read_ahead
+from orandnet.job.time_limit import STOPPED
+from orandnet.networks.device import mixed_precision
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.schedule import rate_factor
 from orandnet.training.settings import Training

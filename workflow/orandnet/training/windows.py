@@ -9,7 +9,7 @@ from torch import Tensor
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
-from orandnet.grid import GRID_STRIDE, scaled_size
+from orandnet.maps.grid import GRID_STRIDE, scaled_size
 from orandnet.training.augment import random_crop, random_flip, resize, resize_mask, to_tensor
 
 

@@ -1,0 +1,387 @@
+"""The config: what it accepts, how it says no, and that what is generated from it is not stale."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orandnet.config import reference
+from orandnet.config.errors import known_keys
+from orandnet.config.sections import Config, Source, deep_update, load
+from orandnet.config.sources import split_member
+from orandnet.irn.settings import Settings as IrnSettings
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "sources": {"cnn": {"kind": "cnn"}, "vit": {"kind": "vit"}},
+    "ensembles": {"naive": {"members": ["cnn", "vit"], "output": "mean"}, "ours": {"members": ["cnn", "vit"]}},
+    "irn": {"cams": ["cnn", "ours"]},
+    "segmenter": {"methods": {"fsss": "ground_truth", "ours": "ours+irn"}},
+}
+IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
+
+
+def changed(**changes):
+    """The small config with some keys changed; `a__b` is the key b of the section a."""
+    raw = copy.deepcopy(SMALL)
+    for path, value in changes.items():
+        *places, key = path.split("__")
+        section = raw
+        for place in places:
+            section = section.setdefault(place, {})
+        section[key] = value
+    return raw
+
+
+def problem(raw):
+    with pytest.raises(ValueError, match=": ") as found:
+        load(raw)
+    return str(found.value)
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))], ids=lambda p: p.name
+)
+def test_the_configs_of_the_project_load(path):
+    config = load(yaml.safe_load(path.read_text()))
+    for source in config.sources:
+        config.classifier_of(source)
+        config.cam_of(source)
+    for ensemble in config.ensembles:
+        config.fusion_of(ensemble)
+        config.orandnet_of(ensemble)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "segmenter.methods.fsss: ground_truth needs true masks"),
+        ({"pseudo_mask__threshold_rule": "best_miou"}, "pseudo_mask.threshold_rule: best_miou needs true masks"),
+    ],
+)
+def test_what_needs_true_masks_is_refused_where_there_are_none(changes, message):
+    data = {"kind": "folder", "root": "x", "labels": "labels.csv"}
+    assert message in problem(changed(dataset=data, **changes))
+    load(changed(dataset=data | {"masks": "masks"}, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sorces": {}}, "sorces: unknown key; did you mean 'sources'?"),
+        ({"irn__boundary__radios": 3}, "irn.boundary.radios: unknown key; did you mean 'radius'?"),
+        ({"classifier__training__lerning_rate": 1}, "classifier.training.lerning_rate: unknown key; did you mean "),
+        ({"ensembles__ours__outputs": "or"}, "ensembles.ours.outputs: unknown key; did you mean 'output'?"),
+        (
+            {"sources__cnn__classifier": {"crop_sise": 64}},
+            "sources.cnn.classifier.crop_sise: unknown key; did you mean 'crop_size'?",
+        ),
+        (
+            {"sources__vit__classifier": {"vit": {"stem": {"modle": "x"}}}},
+            "sources.vit.classifier.vit.stem.modle: unknown key; did you mean 'model'?",
+        ),
+        ({"ensembles__ours__fusion": {"clips": 1}}, "ensembles.ours.fusion.clips: unknown key; did you mean 'clip'?"),
+        (
+            {"sources__own": {**IMPORT, "cam": {"scales": [1]}}},
+            "sources.own.cam.scales: unknown key; the keys here are normalise, power.",
+        ),
+        ({"fusion__zzz": 1}, "fusion.zzz: unknown key; the keys here are offsets, clip."),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, message):
+    assert problem(changed(**changes)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"shards": "many"}, ("shards: ", "'many'")),
+        ({"shards": 0}, ("shards: ", "greater than or equal to 1", "0")),
+        ({"seeds": [0, -1]}, ("seeds.1: ", "-1")),
+        ({"run": "a/b"}, ("run: ", "'a/b'")),
+        ({"classifier__training__learning_rate": "fast"}, ("classifier.training.learning_rate: ", "'fast'")),
+        (
+            {"classifier__training__optimizer": "lion"},
+            ("classifier.training.optimizer: ", "'sgd', 'adam' or 'adamw'", "'lion'"),
+        ),
+        ({"sources__cnn__cam": {"flip": 3}}, ("sources.cnn.cam.flip: ", "3")),
+        ({"sources__cnn__kind": "rnn"}, ("sources.cnn.kind: ", "'rnn'")),
+        ({"sources__cnn": {}}, ("sources.cnn.kind: is missing; add it.",)),
+        ({"sources__own": {"kind": "import", "format": "irn"}}, ("sources.own: path: is missing; ",)),
+        ({"sources__own": {"kind": "import", "path": "cams"}}, ("sources.own: format: is missing; ",)),
+        ({"sources__own": {**IMPORT, "format": "npy"}}, ("sources.own.format: ", "'irn'", "'npy'")),
+        ({"sources__own": {**IMPORT, "classifier": {"crop_size": 9}}}, ("sources.own: classifier: is given ", "drop")),
+        ({"sources__cnn__path": "cams"}, ("sources.cnn: path: is given with kind: cnn; write kind: import",)),
+        ({"sources__vit__suffix": "_1"}, ("sources.vit: suffix: is given with kind: vit; write kind: import",)),
+        ({"sources__own": {**IMPORT, "cam": {"normalise": "maximum"}}}, ("sources.own.cam.normalise: ", "'min_max'")),
+        ({"sources__a b": {"kind": "cnn"}}, ("sources.a b", "pattern")),
+        ({"sources": {}}, ("sources: ", "at least 1")),
+        ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
+        ({"segmenter__random_scale": [2.0, 1.0]}, ("segmenter", "random_scale: (2.0, 1.0) is no range; write")),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_path_and_the_value(changes, parts):
+    message = problem(changed(**changes))
+    assert "\n" not in message
+    assert message.startswith(parts[0])
+    assert all(part in message for part in parts)
+
+
+def test_several_problems_are_several_lines():
+    assert len(problem(changed(shards=0, threads="x", sorces=1)).splitlines()) == 3
+
+
+def test_what_is_no_mapping_is_refused():
+    for raw in (None, [], "x"):
+        assert problem(raw).startswith("config: ")
+
+
+@pytest.mark.parametrize("text", ["1e-4", 1e-4, "0.0001"])
+def test_numbers_that_yaml_reads_as_text_are_numbers(text):
+    settings = load(changed(classifier__training__learning_rate=text)).classifier.training
+    assert settings.learning_rate == 1e-4
+    assert '"learning_rate": 0.0001' in settings.canonical_json()
+
+
+def test_false_given_as_text_is_false():
+    assert load(changed(cam__flip="false")).cam.flip is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources__ours": {"kind": "cnn"}}, "ensembles.ours: is also the name of a source; rename one."),
+        (
+            {"ensembles__ours__members": ["cnn", "vlt"]},
+            "ensembles.ours.members: 'vlt' is no source; the sources are ['cnn', 'vit'].",
+        ),
+        (
+            {"ensembles__ours__fusion": {"offsets": {"deit": 0.1}}},
+            "ensembles.ours.fusion.offsets: 'deit' is no member; the members are ['cnn', 'vit'].",
+        ),
+        (
+            {"irn__cams": ["cnn", "ours", "both"]},
+            "irn.cams: 'both' is neither a source nor an ensemble; name one of them.",
+        ),
+        ({"segmenter__methods__ours": "naive+irn"}, "segmenter.methods.ours: no pseudo masks come from 'naive+irn'; "),
+        (
+            {"sources__own": IMPORT, "ensembles__ours__members": ["cnn", "own@1"]},
+            "ensembles.ours.members: 'own@1' asks for another seed of imported files; write own.",
+        ),
+        (
+            {"sources__own": IMPORT, "irn__initial_source": "own"},
+            "irn.initial_source: 'own' is no source of kind cnn; ",
+        ),
+        ({"irn__initial_source": "vit"}, "irn.initial_source: 'vit' is no source of kind cnn; "),
+        ({"segmenter__initial_source": "x"}, "segmenter.initial_source: 'x' is no source of kind cnn; "),
+        ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),
+        ({"report__pseudo_mask_methods": ["cnn-or"]}, "report.pseudo_mask_methods: 'cnn-or' is not made by this run; "),
+        ({"export__voc": ["best"]}, "export.voc: 'best' is not made by this run; choose from ['cnn', "),
+        ({"prediction__variants": ["ss"]}, "report.variant: 'ms_crf' is not among prediction.variants ['ss']; add it."),
+        ({"submission__variant": "msc"}, "submission.variant: 'msc' is not among prediction.variants "),
+        ({"submission__seed": 3}, "submission.seed: 3 is not among seeds [0]; "),
+        (
+            {"segmenter__schedules": ["scale", "scale_same_pixels"]},
+            "segmenter.schedules: ['scale', 'scale_same_pixels'] lacks baseline or scale, ",
+        ),
+        ({"segmenter__schedules": ["baseline"]}, "report.segmentation_schedule: 'scale' is not among "),
+        (
+            {"sources__amn": {"kind": "amn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not None; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__amn": {"kind": "amn", "seed_source": "cmn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not 'cmn'; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__amn": {"kind": "amn", "seed_source": "amn"}},
+            "sources.amn.seed_source: kind amn learns from another source, not 'amn'; choose from ['cnn', 'vit'].",
+        ),
+        (
+            {"sources__b": {"kind": "amn", "seed_source": "a"}, "sources__a": {"kind": "amn", "seed_source": "cnn"}},
+            "sources.b.seed_source: kind amn learns from another source, not 'a'; choose from ['cnn', 'vit'].",
+        ),
+        ({"sources__vit__seed_source": "cnn"}, "sources.vit.seed_source: 'cnn' is not read by kind vit; drop the key."),
+        (
+            {
+                "classifier__amn__start_from_seed": True,
+                "sources__a": {"kind": "amn", "seed_source": "cnn"},
+                "sources__b": {"kind": "amn", "seed_source": "vit"},
+            },
+            "sources.b.classifier.amn.start_from_seed: the seed source 'vit' is not of kind cnn; write false.",
+        ),
+        (
+            {
+                "sources__vit__irn": {"labels": {"foreground_threshold": 2}},
+                "sources__amn": {"kind": "amn", "seed_source": "vit"},
+            },
+            "sources.vit.irn.labels.foreground_threshold: ",
+        ),
+        (
+            {"ensembles__ours__orandnet": {"crop_size": None, "training": {"batch_size": 4}}},
+            "ensembles.ours.orandnet: ",
+        ),
+    ],
+)
+def test_a_contradiction_between_sections_is_one_line(changes, message):
+    found = problem(changed(**changes))
+    assert "\n" not in found
+    assert found.startswith(message)
+
+
+def test_a_source_changes_single_keys_of_its_sections_and_keeps_the_others():
+    raw = changed(
+        classifier={"crop_size": 64, "training": {"epochs": 7, "batch_size": 4}},
+        sources__vit__classifier={"kind": "cnn", "training": {"epochs": 9}, "vit": {"stem": {"model": "resnet18"}}},
+        sources__vit__cam={"scales": [1.0]},
+        ensembles__ours__fusion={"offsets": {"vit": "1.5e-1"}},
+        ensembles__ours__irn={"labels": {"foreground_threshold": 0.4}},
+    )
+    config = load(raw)
+    vit, cnn = config.classifier_of("vit"), config.classifier_of("cnn")
+    assert (vit.kind, cnn.kind) == ("vit", "cnn")  # the source decides
+    assert (vit.training.epochs, vit.training.batch_size, vit.crop_size) == (9, 4, 64)
+    assert (vit.vit.stem.model, vit.vit.stem.pretrained) == ("resnet18", True)
+    assert (cnn.training.epochs, cnn.vit.stem) == (7, None)
+    assert config.cam_of("vit").scales == [1.0]
+    assert config.cam_of("cnn") == config.cam
+    assert config.fusion_of("ours").offsets == {"vit": 0.15}
+    assert config.fusion_of("naive").offsets == {}
+    assert config.irn_of("ours").labels.foreground_threshold == 0.4
+    assert config.irn_of("cnn") == config.irn.narrowed_to(IrnSettings)
+
+
+def test_a_submission_is_what_table_2_shows_of_the_first_seed_unless_it_is_chosen():
+    raw = changed(seeds=[4, 5], report={"variant": "ss", "segmentation_schedule": "baseline"})
+    chosen = load(raw).submission_settings
+    assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ss", 4)
+    chosen = load({**raw, "submission": {"variant": "ms_crf", "seed": 5}}).submission_settings
+    assert (chosen.schedule, chosen.variant, chosen.seed) == ("baseline", "ms_crf", 5)
+
+
+def test_an_import_takes_its_own_scores_and_the_classes_of_the_data_set():
+    raw = changed(
+        sources__own={**IMPORT, "suffix": "_1", "cam": {"power": "0.5"}},
+        cam={"normalise": "min_max", "power": 2},
+        dataset={"kind": "voc", "root": "voc", "classes": {"dog": 12, "cat": 8}, "other_mask_ids": "ignore"},
+    )
+    settings = load(raw).import_of("own")
+    assert (settings.normalise, settings.power, settings.suffix) == ("none", 0.5, "_1")
+    assert (settings.file_ids, settings.other_ids) == ([8, 12], "ignore")
+    assert load(changed(sources__own=IMPORT)).import_of("own").file_ids == [1, 2, 3, 4, 5, 6]
+    assert load(raw).imported == ["own"]
+
+
+mappings = st.recursive(
+    st.integers() | st.none(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
+).filter(lambda value: isinstance(value, dict))
+
+
+def test_a_source_of_kind_amn_has_the_recipe_of_amn_where_the_config_names_no_other():
+    config = load(changed(sources__amn={"kind": "amn", "seed_source": "cnn"}, classifier={"training": {"epochs": 7}}))
+    training = config.classifier_of("amn").training
+    assert (training.optimizer, training.head_learning_rate_factor, training.epochs) == ("adam", 20, 7)
+    assert config.classifier_of("cnn").training.optimizer == "sgd"
+    assert config.cam_of("amn").normalise == "min_max"
+    assert "amn" in config.cam_methods
+
+
+@given(mappings, mappings)
+def test_a_deep_update_alters_nothing_and_done_twice_is_done_once(values, changes):
+    before = copy.deepcopy((values, changes))
+    once = deep_update(values, changes)
+    assert (values, changes) == before
+    assert deep_update(once, changes) == once
+    assert deep_update(values, {}) == values
+    assert once.keys() == values.keys() | changes.keys()
+
+
+def test_methods_are_in_the_order_of_the_tables():
+    config = load(SMALL)
+    assert config.table1_methods == ["cnn", "vit", "naive", "ours", "ours+irn"]
+    assert config.cam_methods == ["cnn", "vit", "naive", "ours", "ours-or", "ours-and", "cnn+irn", "ours+irn"]
+    assert load({"sources": SMALL["sources"], "segmenter": {"methods": {}}}).table1_methods == ["cnn", "vit"]
+
+
+@given(st.randoms(use_true_random=False))
+def test_canonical_json_does_not_depend_on_the_order_of_keys(random):
+    def shuffled(value):
+        if not isinstance(value, dict):
+            return value
+        return {key: shuffled(value[key]) for key in random.sample(list(value), len(value))}
+
+    raw = changed(classifier={"training": {"epochs": 3, "momentum": 0.5}, "crop_size": 64})
+    first, second = load(raw), load(shuffled(raw))
+    assert first.classifier_of("cnn").canonical_json() == second.classifier_of("cnn").canonical_json()
+    assert first.fusion_of("ours").canonical_json() == second.fusion_of("ours").canonical_json()
+
+
+def test_canonical_json_brings_the_settings_back():
+    config = load(SMALL)
+    for name in Config.model_fields:
+        section = getattr(config, name)
+        if hasattr(section, "canonical_json"):
+            assert type(section).model_validate_json(section.canonical_json()) == section
+            assert json.loads(section.canonical_json()).keys() == type(section).model_fields.keys()
+
+
+def test_known_keys_follow_mappings_and_options():
+    assert known_keys(Config, ["sources", "anything"]) == list(Source.model_fields)
+    assert "model" in known_keys(Config, ["classifier", "vit", "stem"])
+    assert known_keys(Config, ["seeds"]) == known_keys(Config, ["nothing", "here"]) == []
+
+
+def test_a_config_cannot_be_changed_after_reading():
+    with pytest.raises(ValueError, match="frozen"):
+        load(SMALL).shards = 2
+
+
+def test_every_key_is_described():
+    def sections(model):
+        yield model
+        for field in model.model_fields.values():
+            part = reference._section_in(field.annotation)
+            if part is not None:
+                yield from sections(part)
+
+    nameless = [
+        f"{model.__module__}.{name}"
+        for model in sections(Config)
+        for name, field in model.model_fields.items()
+        if not field.description
+    ]
+    assert nameless == []
+
+
+def test_the_generated_schema_and_key_reference_are_not_stale():
+    for path, content in ((reference.SCHEMA, reference.schema()), (reference.KEYS, reference.key_reference())):
+        assert (ROOT / path).read_text(encoding="utf-8") == content, f"{path} is stale: run `orandnet reference`"
+
+
+def test_the_reference_writes_both_files(tmp_path):
+    for path in (reference.SCHEMA, reference.KEYS):
+        (tmp_path / path).parent.mkdir(parents=True)
+    reference.run(folder=str(tmp_path))
+    schema = yaml.safe_load((tmp_path / reference.SCHEMA).read_text())
+    assert schema["additionalProperties"] is False
+    assert schema["properties"].keys() == Config.model_fields.keys()
+    for name in Config.model_fields:
+        assert f"| `{name}` |" in (tmp_path / reference.KEYS).read_text()
+
+
+def test_a_source_may_be_a_member_twice_with_another_seed_and_not_with_the_same():
+    config = load(
+        changed(ensembles__ours__members=["vit", "vit@1", "cnn"], ensembles__ours__fusion={"offsets": {"vit@1": 0.1}})
+    )
+    assert config.ensembles["ours"].members == ["vit", "vit@1", "cnn"]
+    assert [split_member(member, 3) for member in ("vit", "vit@1", "cnn@12")] == [("vit", 3), ("vit", 4), ("cnn", 15)]
+    assert problem(changed(ensembles__ours__members=["vit", "vit"])) == (
+        "ensembles.ours.members: ['vit', 'vit'] names one twice; write for example vit@1 for the same source "
+        "trained with another seed."
+    )
+    assert "'zzz@1' is no source" in problem(changed(ensembles__ours__members=["vit", "zzz@1"]))
+    assert problem(changed(ensembles__ours__members=["vit", "vit@0"])).startswith("ensembles.ours.members.1: ")

@@ -1,0 +1,98 @@
+"""The profiles and the rules agree: what the cluster is told is what the rules need."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+import yte
+
+from checkout import ROOT
+
+RULES = {
+    name: body
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+}
+PROFILE = ROOT / "profiles/slurm/profile.yaml"
+
+
+def slurm_profile(**names: str) -> dict:
+    """Return the profile as Snakemake reads it, with some of the names at its top set."""
+    text = PROFILE.read_text()
+    for name, value in names.items():
+        text, replaced = re.subn(rf'^  - {name} = ".*?"', f'  - {name} = "{value}"', text, flags=re.MULTILINE)
+        assert replaced == 1
+    return yte.process_yaml(text, require_use_yte=True)
+
+
+def test_gpu_jobs_go_to_the_gpu_partition_and_all_others_to_the_default_one():
+    profile = slurm_profile(cpu_partition="small", gpu_partition="large")
+    gpu_rules = {name for name, body in RULES.items() if "gpu=" in body}
+    assert gpu_rules
+    assert profile["set-resources"] == {name: {"slurm_partition": "large"} for name in gpu_rules}
+    assert profile["default-resources"] == {"slurm_partition": "small", "nodes": 1}
+    without = slurm_profile(gpu_partition="")
+    assert without["set-resources"] == {name: {"gpu": 0} for name in gpu_rules}
+
+
+def test_an_account_is_charged_if_one_is_named():
+    assert slurm_profile(account="lab")["default-resources"]["slurm_account"] == "lab"
+
+
+def test_what_keeps_a_run_from_hanging_is_set():
+    profile = slurm_profile()
+    assert profile["slurm-status-command"] == "squeue"
+    assert profile["slurm-status-attempts"] / profile["max-status-checks-per-second"] >= 600  # seconds of outage
+    assert profile["slurm-requeue"]
+    assert profile["retries"] > 0
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("profiles/*/profile.yaml")), ids=lambda path: path.parent.name)
+def test_every_key_of_a_profile_is_explained(path):
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"[a-z]", line):
+            before = lines[number - 1] if number else ""
+            assert "#" in line or before.startswith("#"), line
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_tells_its_needs_and_a_failed_job_gets_more(name):
+    body = RULES[name]
+    assert re.search(r"mem_mb=growing\(.+\)", body)
+    assert "retries:" not in body  # they would also be played inside the job that is too small
+    is_training = "history=" in body
+    assert re.search(r"runtime=\d+," if is_training else r"runtime=growing\(.+\)", body)
+    assert ("{params.time_limit}" in body) == ("time_limit=time_limit" in body) == is_training
+    assert ("--gpus {resources.gpu}" in body) == ("gpu=GPU" in body)
+
+
+def pinned(lines) -> dict[str, str]:
+    """Return package -> version of `name==version` lines; names as pip compares them."""
+    found = (re.match(r"([\w.-]+)==([\w.]+)", line) for line in lines)
+    return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
+
+
+def test_the_conda_environment_has_what_the_package_needs_in_the_versions_of_the_lock():
+    conda = yaml.safe_load((ROOT / "envs/orandnet.yaml").read_text())["dependencies"]
+    (packages,) = (entry["pip"] for entry in conda if isinstance(entry, dict))
+    lock = pinned((ROOT / "envs/requirements.txt").read_text().splitlines())
+    assert len(pinned(packages)) == len(packages)
+    assert pinned(packages).items() <= lock.items()
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.split(r"[<>=]", name)[0].lower() for name in needed} == pinned(packages).keys()
+
+
+def test_the_conda_environment_has_a_python_that_the_package_takes():
+    conda = yaml.safe_load((ROOT / "envs/orandnet.yaml").read_text())["dependencies"]
+    (python,) = (entry for entry in conda if isinstance(entry, str) and entry.startswith("python "))
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert needed == f">={python.split('=')[1]}"
+
+
+def test_the_container_installs_the_lock():
+    recipe = Path(ROOT / "envs/orandnet.def").read_text()
+    assert "envs/requirements.txt" in recipe
+    assert "python:3.11" in recipe

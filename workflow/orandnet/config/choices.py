@@ -1,0 +1,148 @@
+"""Choices of the config that fit their own section, but not one another.
+
+`config` is a `Config` throughout; its class is not imported, since it asks this module.
+"""
+
+from collections.abc import Iterator
+
+from orandnet.config.sources import split_member
+from orandnet.segmenter.settings import GROUND_TRUTH
+
+
+def contradictions(config) -> Iterator[str]:
+    """Yield what is wrong between the sections of a `Config`, one line each; some are raised as a ValueError."""
+    twice = sorted(config.sources.keys() & config.ensembles.keys())
+    if twice:
+        yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
+    for name in config.ensembles:
+        yield from _unfit_members(config, name)
+    for source in config.sources:
+        if source in config.imported:
+            config.import_of(source)
+        else:
+            config.classifier_of(source)
+            config.cam_of(source)
+    yield from _unfit_sources(config)
+    yield from _unmade_cams(config)
+    if not config.dataset.scored:
+        yield from _without_masks(config)
+    yield from _repeated_or_empty(config)
+    yield from _unknown_rows(config)
+    yield from _unknown_submission(config)
+
+
+def _unfit_members(config, name: str):
+    ensemble = config.ensembles[name]
+    for member in ensemble.members:
+        source, seed = split_member(member, 0)
+        if source not in config.sources:
+            yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
+        elif seed and source in config.imported:
+            yield f"ensembles.{name}.members: {member!r} asks for another seed of imported files; write {source}."
+    if len(set(ensemble.members)) < len(ensemble.members):
+        yield (
+            f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "
+            f"{ensemble.members[0]}@1 for the same source trained with another seed."
+        )
+    for member in config.fusion_of(name).offsets:
+        if member not in ensemble.members:
+            yield f"ensembles.{name}.fusion.offsets: {member!r} is no member; the members are {ensemble.members}."
+    config.orandnet_of(name)
+
+
+def _unmade_cams(config):
+    for cam in config.irn.cams:
+        if cam not in config.sources and cam not in config.ensembles:
+            yield f"irn.cams: {cam!r} is neither a source nor an ensemble; name one of them."
+        else:
+            config.irn_of(cam)
+    for row, method in config.segmenter.methods.items():
+        if method != GROUND_TRUTH and method not in config.cam_methods:
+            yield (
+                f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
+                f"{config.cam_methods}."
+            )
+
+
+def _without_masks(config):
+    """What needs true masks that the data set does not have."""
+    for row, method in config.segmenter.methods.items():
+        if method == GROUND_TRUTH:
+            yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
+    if config.pseudo_mask.threshold_rule != "fixed":
+        rule = config.pseudo_mask.threshold_rule
+        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
+
+
+def _repeated_or_empty(config):
+    for key, values in (("seeds", config.seeds), ("irn.cams", config.irn.cams)):
+        if len(set(values)) < len(values):
+            yield f"{key}: {values} names one twice; drop the repetition."
+    if "val" not in config.prediction.splits:
+        yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
+    if config.report.tuned_on_ground_truth:
+        yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
+    if not config.report.scored:
+        yield "report.scored: follows from dataset.masks; drop the key."
+
+
+def _unfit_sources(config):
+    """What is wrong where a source is named as the start of something else."""
+    of_kind_cnn = [name for name, source in config.sources.items() if source.kind == "cnn"]
+    for place, name in (
+        ("irn.initial_source", config.irn.initial_source),
+        ("segmenter.initial_source", config.segmenter.initial_source),
+    ):
+        if name is not None and name not in of_kind_cnn:
+            yield f"{place}: {name!r} is no source of kind cnn; name one, or write null."
+    seeds = [name for name, source in config.sources.items() if source.kind != "amn"]
+    for name, source in config.sources.items():
+        place, seed = f"sources.{name}", source.seed_source
+        if source.kind != "amn":
+            if seed is not None:
+                yield f"{place}.seed_source: {seed!r} is not read by kind {source.kind}; drop the key."
+        elif seed not in seeds:
+            yield f"{place}.seed_source: kind amn learns from another source, not {seed!r}; choose from {seeds}."
+        elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
+            yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
+        else:
+            config.irn_of(seed)
+
+
+def _unknown_submission(config):
+    submission = config.submission
+    for key, value, place, known in (
+        ("schedule", submission.schedule, "segmenter.schedules", config.segmenter.schedules),
+        ("variant", submission.variant, "prediction.variants", list(config.prediction.variants)),
+        ("seed", submission.seed, "seeds", config.seeds),
+    ):
+        if value is not None and value not in known:
+            yield f"submission.{key}: {value!r} is not among {place} {known}; add it, or choose one of them."
+
+
+def _unknown_rows(config):
+    report = config.report
+    for place, rows, known in (
+        ("pseudo_mask.overrides", config.pseudo_mask.overrides, config.cam_methods),
+        ("report.pseudo_mask_methods", report.pseudo_mask_methods, config.cam_methods),
+        ("report.segmentation_methods", report.segmentation_methods, list(config.segmenter.methods)),
+        ("report.scale_scheduling_methods", report.scale_scheduling_methods, list(config.segmenter.methods)),
+        *((f"export.{kind}", getattr(config.export, kind), config.cam_methods) for kind in ("irn", "npz", "voc")),
+    ):
+        for row in rows:
+            if row not in known:
+                yield f"{place}: {row!r} is not made by this run; choose from {known}."
+    if report.variant not in config.prediction.variants:
+        variants = list(config.prediction.variants)
+        yield f"report.variant: {report.variant!r} is not among prediction.variants {variants}; add it."
+    schedules = set(config.segmenter.schedules)
+    if len(schedules) > 1 and not schedules >= {"baseline", "scale"}:
+        yield (
+            f"segmenter.schedules: {config.segmenter.schedules} lacks baseline or scale, which table 3 compares; "
+            "name both, or one schedule only."
+        )
+    if report.segmentation_schedule not in config.segmenter.schedules:
+        yield (
+            f"report.segmentation_schedule: {report.segmentation_schedule!r} is not among segmenter.schedules "
+            f"{config.segmenter.schedules}; add it."
+        )

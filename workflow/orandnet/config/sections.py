@@ -1,0 +1,173 @@
+"""The config: every section's settings in one model, the single source of validation, defaults and reference."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
+from orandnet.cam.settings import ImportedScores, ImportSettings
+from orandnet.cam.settings import Settings as CamSettings
+from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
+from orandnet.classifier.settings import Settings as ClassifierSettings
+from orandnet.config.choices import contradictions
+from orandnet.config.errors import describe
+from orandnet.config.sources import Ensemble, Name, Overrides, Source
+from orandnet.dataset.settings import Settings as DatasetSettings
+from orandnet.evaluation.settings import Settings as EvaluationSettings
+from orandnet.export.settings import Settings as ExportSettings
+from orandnet.fusion.settings import Settings as FusionSettings
+from orandnet.irn.settings import Settings as IrnSettings
+from orandnet.orandnet.settings import Settings as OrandnetSettings
+from orandnet.prediction.settings import Settings as PredictionSettings
+from orandnet.pseudo_mask.settings import IRN_SUFFIX
+from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
+from orandnet.report.settings import Settings as ReportSettings
+from orandnet.segmenter.settings import Settings as SegmenterSettings
+from orandnet.settings import Section
+from orandnet.submission.settings import Settings as SubmissionSettings
+
+
+class IrnSection(IrnSettings):
+    """The section `irn`: also which CAMs are refined."""
+
+    cams: list[str] = Field(
+        [], description="sources and ensembles whose CAMs IRN refines; gives the methods <name>+irn"
+    )
+
+
+class Config(Section):
+    """Everything a run depends on."""
+
+    run: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")] = Field(
+        "demo", description="name of the run: all it makes lies under results/<run>"
+    )
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        [0], min_length=1, description="random seeds; tables give mean and standard deviation over them"
+    )
+    shards: int = Field(1, ge=1, description="jobs that a heavy inference stage is split into")
+    threads: int = Field(
+        1, ge=1, description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF"
+    )
+    dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
+    sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)
+    ensembles: dict[Name, Ensemble] = Field({}, description="fusions of sources, by name")
+    classifier: ClassifierSettings = Field(ClassifierSettings(), description="training of every source")
+    cam: CamSettings = Field(CamSettings(), description="class activation maps of every source")
+    fusion: FusionSettings = Field(FusionSettings(), description="OR, AND and MEAN of every ensemble")
+    orandnet: OrandnetSettings = Field(OrandnetSettings(), description="ORANDNet of every ensemble")
+    irn: IrnSection = Field(IrnSection(), description="refinement by inter-pixel relations")
+    pseudo_mask: PseudoMaskSettings = Field(PseudoMaskSettings(), description="background thresholds")
+    segmenter: SegmenterSettings = Field(SegmenterSettings(), description="DeepLabv1")
+    prediction: PredictionSettings = Field(PredictionSettings(), description="inference of the segmenters")
+    evaluation: EvaluationSettings = Field(EvaluationSettings(), description="comparison with ground truth")
+    submission: SubmissionSettings = Field(SubmissionSettings(), description="archive for the PASCAL VOC server")
+    report: ReportSettings = Field(ReportSettings(), description="tables and figures")
+    export: ExportSettings = Field(ExportSettings(), description="files for other programs")
+
+    def classifier_of(self, source: str) -> ClassifierSettings:
+        """Return the classifier settings of a source that is trained: the section with the source's changes."""
+        kind = self.sources[source].kind
+        changes = {**self.sources[source].classifier, "kind": kind}
+        place = f"sources.{source}.classifier"
+        return _merged(self.classifier, changes, place, KIND_CLASSIFIER[kind])
+
+    def import_of(self, source: str) -> ImportSettings:
+        """Return what the import of a source's CAM files depends on."""
+        given = self.sources[source]
+        scores = _merged(ImportedScores(), given.cam, f"sources.{source}.cam")
+        return ImportSettings(
+            **scores.model_dump(),
+            path=given.path,
+            format=given.format,
+            suffix=given.suffix,
+            extra_classes=given.extra_classes,
+            file_ids=self.dataset.file_ids,
+            other_ids=self.dataset.other_mask_ids,
+        )
+
+    def cam_of(self, source: str) -> CamSettings:
+        """Return the CAM settings of a source that is trained."""
+        defaults = KIND_CAM[self.sources[source].kind]
+        return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
+
+    def fusion_of(self, ensemble: str) -> FusionSettings:
+        """Return the fusion settings of an ensemble."""
+        return _merged(self.fusion, self.ensembles[ensemble].fusion, f"ensembles.{ensemble}.fusion")
+
+    def orandnet_of(self, ensemble: str) -> OrandnetSettings:
+        """Return the ORANDNet settings of an ensemble."""
+        return _merged(self.orandnet, self.ensembles[ensemble].orandnet, f"ensembles.{ensemble}.orandnet")
+
+    def irn_of(self, cam: str) -> IrnSettings:
+        """Return the IRN settings of a source's or ensemble's CAM."""
+        place, owner = ("sources", self.sources) if cam in self.sources else ("ensembles", self.ensembles)
+        return _merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
+
+    @property
+    def imported(self) -> list[str]:
+        """Return the sources whose CAMs are read from files; they are the same for every seed."""
+        return [name for name, source in self.sources.items() if source.kind == "import"]
+
+    @property
+    def submission_settings(self) -> SubmissionSettings:
+        """Return the section `submission` with its defaults filled in from the report and the seeds."""
+        defaults = {
+            "schedule": self.report.segmentation_schedule,
+            "variant": self.report.variant,
+            "seed": self.seeds[0],
+        }
+        chosen = {key: value for key, value in self.submission if value is not None}
+        return self.submission.model_copy(update=defaults | chosen)
+
+    @property
+    def cam_methods(self) -> list[str]:
+        """Return all methods that have a CAM store, in the order of the tables."""
+        refined = [name for name, ensemble in self.ensembles.items() if ensemble.output == "orandnet"]
+        parts = [f"{name}-{operator}" for name in refined for operator in ("or", "and")]
+        return [*self.sources, *self.ensembles, *parts, *(cam + IRN_SUFFIX for cam in self.irn.cams)]
+
+    @property
+    def table1_methods(self) -> list[str]:
+        """Return the rows of table 1: sources, naive ensembles, then each ensemble and its IRN form."""
+        refined = [name for name, ensemble in self.ensembles.items() if ensemble.output == "orandnet"]
+        rows = [*self.sources, *(name for name in self.ensembles if name not in refined)]
+        for name in refined:
+            rows += [name, name + IRN_SUFFIX] if name in self.irn.cams else [name]
+        return rows
+
+
+def _merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:
+    """Return a section with some keys changed, checked anew; `defaults` yield to what the config names."""
+    named = deep_update(defaults or {}, section.model_dump(exclude_unset=True))
+    try:
+        return type(section).model_validate(deep_update(named, changes))
+    except ValidationError as error:
+        raise ValueError(describe(error, type(section), place)) from None
+
+
+def deep_update(values: dict, changes: dict) -> dict:
+    """Return `values` with `changes`, mapping by mapping; neither argument is altered."""
+    result = dict(values)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = deep_update(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def load(raw: dict) -> Config:
+    """Return the checked config.
+
+    Args:
+        raw: as YAML gives it.
+
+    Raises:
+        ValueError: one line per problem, with the key, the value and what to do.
+    """
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(describe(error, Config)) from None
+    problems = list(contradictions(config))
+    if problems:
+        raise ValueError("\n".join(problems))
+    return config

@@ -1,0 +1,1 @@
+"""The dense CRF, by the project's own kernel or by pydensecrf."""

@@ -1,0 +1,1 @@
+"""How data sets lie in folders: PASCAL VOC, COCO, a folder with a CSV."""

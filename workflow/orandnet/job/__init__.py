@@ -1,0 +1,1 @@
+"""How a job runs, whatever it computes: its code's fingerprint, GPUs, time, start, progress and reading ahead."""

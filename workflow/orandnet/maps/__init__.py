@@ -1,0 +1,1 @@
+"""Score maps: their grid, their normalisation, and how they are drawn."""

@@ -1,0 +1,1 @@
+"""What networks of several stages share: devices, backbones, WideResNet-38."""
