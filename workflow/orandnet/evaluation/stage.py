@@ -11,7 +11,7 @@ from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
 from orandnet.evaluation.settings import Settings
-from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, thresholds_by_rule
+from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, even_thresholds, thresholds_by_rule
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
@@ -46,7 +46,7 @@ def cam(
         background_threshold: the threshold of the rule `fixed`.
         split: images to evaluate.
     """
-    images, grid = read_index(index), settings.thresholds()
+    images, grid = read_index(index), even_thresholds(settings.num_thresholds)
     thresholds = np.append(grid, background_threshold)
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
