@@ -9,7 +9,7 @@ rule cam:
         "results/{run}/logs/cam/{source}/seed{seed}/{shard}.log",
     priority: 80
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -19,8 +19,8 @@ rule cam:
         settings=settings(lambda wildcards: CONFIG.cam_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam --index {input.index} --weights {input.weights} --output {output}"
-        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet cam --index {input.index:q} --weights {input.weights:q} --output {output:q}"
+        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"
 
 
 rule cam_import:
@@ -35,7 +35,7 @@ rule cam_import:
         source="|".join(IMPORTED) or NO_NAME,
     priority: 100  # before any training, which a fault in the files would cost
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -46,5 +46,5 @@ rule cam_import:
         settings=settings(lambda wildcards: CONFIG.import_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam import --index {input.index} --output {output}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        "orandnet cam import --index {input.index:q} --output {output:q}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"

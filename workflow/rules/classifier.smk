@@ -12,7 +12,7 @@ rule classifier:
         source="|".join(name for name in TRAINED if name not in SEEDED) or NO_NAME,
     priority: 90
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -23,9 +23,9 @@ rule classifier:
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
-        "orandnet classifier --index {input.index} --output {output.weights} --history-output {output.history}"
+        "orandnet classifier --index {input.index:q} --output {output.weights:q} --history-output {output.history:q}"
         " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        " {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 # trained on what another source's CAM is sure of
@@ -45,7 +45,7 @@ rule classifier_amn:
         source="|".join(SEEDED) or NO_NAME,
     priority: 90
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -53,10 +53,10 @@ rule classifier_amn:
         runtime=600,
     params:
         time_limit=time_limit,
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
-        "orandnet classifier --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet classifier --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"

@@ -13,7 +13,7 @@ rule dataset_fetch:
     log:
         "results/{run}/logs/dataset_fetch.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -22,7 +22,7 @@ rule dataset_fetch:
         # without the code's fingerprint: what lies under the root stays, whatever the code
         settings=settings(lambda wildcards: CONFIG.dataset.narrowed_to(FetchSettings)),
     shell:
-        "orandnet dataset fetch --output {output} --settings {params.settings:q} &> {log}"
+        "orandnet dataset fetch --output {output:q} --settings {params.settings:q} &> {log:q}"
 
 
 rule dataset:
@@ -36,7 +36,7 @@ rule dataset:
     log:
         "results/{run}/logs/dataset.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 8  # at most what --cores gives
     resources:
         # the annotations of COCO are a third of a GB of JSON, its images ten times those of VOC
@@ -46,5 +46,5 @@ rule dataset:
         settings=settings(lambda wildcards: CONFIG.dataset),
         code=code("dataset"),
     shell:
-        "orandnet dataset --output {output.index} --manifest-output {output.manifest}"
-        " --ground-truth-output {output.ground_truth} --threads {threads} --settings {params.settings:q} &> {log}"
+        "orandnet dataset --output {output.index:q} --manifest-output {output.manifest:q}"
+        " --ground-truth-output {output.ground_truth:q} --threads {threads} --settings {params.settings:q} &> {log:q}"

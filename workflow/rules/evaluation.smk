@@ -11,7 +11,7 @@ rule evaluation_cam:
     log:
         "results/{run}/logs/evaluation/cam/{method}/seed{seed}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -22,9 +22,9 @@ rule evaluation_cam:
         settings=settings(lambda wildcards: CONFIG.evaluation),
         code=code("evaluation"),
     shell:
-        "orandnet evaluation cam --index {input.index} --ground-truth {input.ground_truth} --cams {input.cams}"
-        " --output {output.summary} --curve-output {output.curve} --per-class-output {output.per_class}"
-        " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log}"
+        "orandnet evaluation cam --index {input.index:q} --ground-truth {input.ground_truth:q} --cams {input.cams:q}"
+        " --output {output.summary:q} --curve-output {output.curve:q} --per-class-output {output.per_class:q}"
+        " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log:q}"
 
 
 rule evaluation_prediction:
@@ -43,7 +43,7 @@ rule evaluation_prediction:
     log:
         "results/{run}/logs/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -51,5 +51,6 @@ rule evaluation_prediction:
     params:
         code=code("evaluation"),
     shell:
-        "orandnet evaluation prediction --index {input.index} --ground-truth {input.ground_truth} --masks {input.masks}"
-        " --output {output.summary} --per-class-output {output.per_class} --split {wildcards.split} &> {log}"
+        "orandnet evaluation prediction --index {input.index:q} --ground-truth {input.ground_truth:q}"
+        " --masks {input.masks:q} --output {output.summary:q} --per-class-output {output.per_class:q}"
+        " --split {wildcards.split} &> {log:q}"

@@ -13,7 +13,7 @@ rule export_irn:
     wildcard_constraints:
         method=KNOWN_METHODS,
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -21,7 +21,7 @@ rule export_irn:
     params:
         code=code("export"),
     shell:
-        "orandnet export irn --index {input.index} --cams {input.cams} --output {output} &> {log}"
+        "orandnet export irn --index {input.index:q} --cams {input.cams:q} --output {output:q} &> {log:q}"
 
 
 rule export_npz:
@@ -36,7 +36,7 @@ rule export_npz:
     wildcard_constraints:
         method=KNOWN_METHODS,
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -44,7 +44,7 @@ rule export_npz:
     params:
         code=code("export"),
     shell:
-        "orandnet export npz --index {input.index} --cams {input.cams} --output {output} &> {log}"
+        "orandnet export npz --index {input.index:q} --cams {input.cams:q} --output {output:q} &> {log:q}"
 
 
 rule export_voc:
@@ -59,7 +59,7 @@ rule export_voc:
     wildcard_constraints:
         method=KNOWN_METHODS,
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -68,8 +68,8 @@ rule export_voc:
         settings=settings(lambda wildcards: CONFIG.export.narrowed_to(FolderSettings)),
         code=code("export"),
     shell:
-        "orandnet export voc --index {input.index} --masks {input.masks} --output {output}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet export voc --index {input.index:q} --masks {input.masks:q} --output {output:q}"
+        " --settings {params.settings:q} &> {log:q}"
 
 
 # packs what lies there: a bug report must not start trainings, so the index is the only input
@@ -84,7 +84,7 @@ rule export_pack:
     wildcard_constraints:
         image_id=r"[\w.@+=-]+",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -93,5 +93,5 @@ rule export_pack:
         config=lambda wildcards: CONFIG.canonical_json(),
         code=code("export"),
     shell:
-        "orandnet export pack --index {input.index} --image-id {wildcards.image_id} --results results/{wildcards.run}"
-        " --config {params.config:q} --output {output} &> {log}"
+        "orandnet export pack --index {input.index:q} --image-id {wildcards.image_id} --results results/{wildcards.run}"
+        " --config {params.config:q} --output {output:q} &> {log:q}"

@@ -9,7 +9,7 @@ rule irn_labels:
         "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -18,8 +18,8 @@ rule irn_labels:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
     shell:
-        "orandnet irn labels --index {input.index} --cams {input.cams} --output {output}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} --output {output:q}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"
 
 
 rule irn:
@@ -36,7 +36,7 @@ rule irn:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -44,13 +44,13 @@ rule irn:
         runtime=240,
     params:
         time_limit=time_limit,
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
-        "orandnet irn train --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 rule irn_walk:
@@ -65,7 +65,7 @@ rule irn_walk:
         "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -75,5 +75,6 @@ rule irn_walk:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).walk),
         code=code("irn"),
     shell:
-        "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output} --threads {threads}"
-        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet irn walk --index {input.index:q} --cams {input.cams:q} --weights {input.weights:q}"
+        " --output {output:q} --threads {threads} --shard {wildcards.shard} --gpus {resources.gpu}"
+        " --settings {params.settings:q} &> {log:q}"

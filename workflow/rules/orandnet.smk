@@ -10,7 +10,7 @@ rule orandnet:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
     priority: 60
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -21,9 +21,9 @@ rule orandnet:
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
-        "orandnet orandnet train --or-cams {input.or_cams} --and-cams {input.and_cams} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet orandnet train --or-cams {input.or_cams:q} --and-cams {input.and_cams:q} --output {output.weights:q}"
+        " --history-output {output.history:q} --random-seed {wildcards.seed} --threads {threads}"
+        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 rule orandnet_cam:
@@ -36,7 +36,7 @@ rule orandnet_cam:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
     priority: 60
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -46,5 +46,5 @@ rule orandnet_cam:
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
-        "orandnet orandnet cam --weights {input.weights} --or-cams {input.or_cams} --output {output}"
-        " --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet orandnet cam --weights {input.weights:q} --or-cams {input.or_cams:q} --output {output:q}"
+        " --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"

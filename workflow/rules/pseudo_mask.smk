@@ -16,15 +16,15 @@ rule pseudo_mask:
         "results/{run}/logs/pseudo_mask/{method}/seed{seed}/{shard}.log",
     priority: 40
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        curve=lambda wildcards, input: f"--curve {input.curve}" if input.curve else "",
+        curve=lambda wildcards, input: option("--curve", input.curve),
         settings=settings(lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method)),
         code=code("pseudo_mask"),
     shell:
-        "orandnet pseudo_mask --index {input.index} --cams {input.cams} {params.curve} --output {output.masks}"
-        " --threshold-output {output.threshold} --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        "orandnet pseudo_mask --index {input.index:q} --cams {input.cams:q} {params.curve} --output {output.masks:q}"
+        " --threshold-output {output.threshold:q} --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"

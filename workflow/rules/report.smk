@@ -39,7 +39,7 @@ rule tables:
     log:
         "results/{run}/logs/report/tables.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -48,10 +48,10 @@ rule tables:
         settings=settings(lambda wildcards: report_settings()),
         code=code("report"),
     shell:
-        "orandnet report tables --summaries {input.summaries} --predictions {input.predictions}"
-        " --pseudo-masks-output {output.pseudo_masks} --segmentation-output {output.segmentation}"
-        " --variants-output {output.variants} --scale-scheduling-output {output.scale_scheduling}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet report tables --summaries {input.summaries:q} --predictions {input.predictions:q}"
+        " --pseudo-masks-output {output.pseudo_masks:q} --segmentation-output {output.segmentation:q}"
+        " --variants-output {output.variants:q} --scale-scheduling-output {output.scale_scheduling:q}"
+        " --settings {params.settings:q} &> {log:q}"
 
 
 rule figures:
@@ -90,7 +90,7 @@ rule figures:
     log:
         "results/{run}/logs/report/figures_{ensemble}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -99,6 +99,6 @@ rule figures:
         settings=settings(lambda wildcards: report_settings()),
         code=code("report"),
     shell:
-        "orandnet report figures --index {input.index} --ground-truth {input.ground_truth} --curves {input.curves}"
-        " --cams {input.cams} --masks {input.masks} --curves-output {output.curves} --panels-output {output.panels}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet report figures --index {input.index:q} --ground-truth {input.ground_truth:q}"
+        " --curves {input.curves:q} --cams {input.cams:q} --masks {input.masks:q} --curves-output {output.curves:q}"
+        " --panels-output {output.panels:q} --settings {params.settings:q} &> {log:q}"

@@ -13,7 +13,7 @@ rule segmenter:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
     priority: 30
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -21,12 +21,12 @@ rule segmenter:
         runtime=1440,
     params:
         time_limit=time_limit,
-        truth=lambda wildcards, input: f"--ground-truth {input.ground_truth}" if input.ground_truth else "",
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
         settings=settings(segmenter_settings),
         code=code("segmenter"),
     shell:
-        "orandnet segmenter --index {input.index} --masks {input.masks} {params.truth} {params.initial}"
-        " --output {output.weights} --history-output {output.history} --schedule {wildcards.schedule}"
+        "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --schedule {wildcards.schedule}"
         " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        " {params.time_limit} --settings {params.settings:q} &> {log:q}"
