@@ -2,7 +2,7 @@ rule classifier:
     input:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",
-        pretrained=classifier_weights,
+        pretrained=named(classifier_weights),
     output:
         weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
         history="results/{run}/classifier/{source}/seed{seed}/history.csv",
@@ -20,6 +20,7 @@ rule classifier:
         runtime=600,
     params:
         time_limit=time_limit,
+        pretrained=others(classifier_weights),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
@@ -35,7 +36,7 @@ rule classifier_amn:
         manifest="results/{run}/dataset/manifest.json",
         labels=seed_labels,
         initial=seed_weights,
-        pretrained=classifier_weights,
+        pretrained=named(classifier_weights),
     output:
         weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
         history="results/{run}/classifier/{source}/seed{seed}/history.csv",
@@ -54,6 +55,7 @@ rule classifier_amn:
     params:
         time_limit=time_limit,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(classifier_weights),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:

@@ -1,4 +1,4 @@
-# How a rule gets its settings, its code's fingerprint, its command and its device. No rules here.
+# How a rule gets its settings, its code's fingerprint, the user's files, its command and its device. No rules here.
 
 import shlex
 import sys
@@ -24,8 +24,10 @@ def repository():
 
 try:
     from orandnet.config.sections import load
+    from orandnet.dataset.layouts.voc import source_files
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
     from orandnet.job.gpu_slots import visible_gpus
+    from orandnet.job.input_files import content_of_others, named_inputs
 except ModuleNotFoundError as error:
     if error.name.split(".")[0] != "orandnet":
         raise
@@ -98,6 +100,31 @@ def time_limit(wildcards, resources):
 # and the order of keys does not matter
 def settings(section):
     return lambda wildcards: section(wildcards).canonical_json()
+
+
+# files of the user's own that a job reads: those that can be inputs, and what stands for the rest
+def named(files):
+    return lambda wildcards: named_inputs(files(wildcards))
+
+
+def others(files):
+    return lambda wildcards: content_of_others(files(wildcards))
+
+
+def lists_of_images(wildcards):
+    return source_files(CONFIG.dataset)
+
+
+def orandnet_weights(wildcards):
+    return local_weights(CONFIG.orandnet_of(wildcards.ensemble))
+
+
+def irn_weights(wildcards):
+    return local_weights(CONFIG.irn_of(wildcards.cam).boundary.backbone)
+
+
+def segmenter_weights(wildcards):
+    return local_weights(CONFIG.segmenter.backbone)
 
 
 def code(stage):

@@ -1,5 +1,4 @@
 from orandnet.dataset.settings import FetchSettings
-from orandnet.dataset.layouts.voc import source_files
 
 
 # computing nodes often have no way to the net
@@ -27,7 +26,7 @@ rule dataset_fetch:
 
 rule dataset:
     input:
-        lists=[str(path) for path in source_files(CONFIG.dataset)],
+        lists=named(lists_of_images),
         fetched="results/{run}/dataset/fetched.json" if CONFIG.dataset.download else [],
     output:
         index="results/{run}/dataset/index.csv",
@@ -43,6 +42,7 @@ rule dataset:
         mem_mb=growing(12000 if CONFIG.dataset.kind == "coco" else 2000),
         runtime=growing(240 if CONFIG.dataset.kind == "coco" else 60),
     params:
+        lists=others(lists_of_images),
         settings=settings(lambda wildcards: CONFIG.dataset),
         code=code("dataset"),
     shell:

@@ -28,7 +28,7 @@ rule irn:
         manifest="results/{run}/dataset/manifest.json",
         labels=expand("results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv", shard=SHARDS, allow_missing=True),
         initial=initial_weights(CONFIG.irn.initial_source),
-        pretrained=lambda wildcards: local_weights(CONFIG.irn_of(wildcards.cam).boundary.backbone),
+        pretrained=named(irn_weights),
     output:
         weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
         history="results/{run}/irn/{cam}/seed{seed}/history.csv",
@@ -45,6 +45,7 @@ rule irn:
     params:
         time_limit=time_limit,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(irn_weights),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:

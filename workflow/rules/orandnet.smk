@@ -2,7 +2,7 @@ rule orandnet:
     input:
         or_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz", shard=SHARDS, allow_missing=True),
         and_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz", shard=SHARDS, allow_missing=True),
-        pretrained=lambda wildcards: local_weights(CONFIG.orandnet_of(wildcards.ensemble)),
+        pretrained=named(orandnet_weights),
     output:
         weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
         history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
@@ -18,6 +18,7 @@ rule orandnet:
         runtime=240,
     params:
         time_limit=time_limit,
+        pretrained=others(orandnet_weights),
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:

@@ -5,7 +5,7 @@ rule segmenter:
         masks=segmenter_masks,
         ground_truth=segmenter_ground_truth,
         initial=initial_weights(CONFIG.segmenter.initial_source),
-        pretrained=local_weights(CONFIG.segmenter.backbone),
+        pretrained=named(segmenter_weights),
     output:
         weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
         history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",
@@ -23,6 +23,7 @@ rule segmenter:
         time_limit=time_limit,
         truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(segmenter_weights),
         settings=settings(segmenter_settings),
         code=code("segmenter"),
     shell:
