@@ -108,11 +108,26 @@ def _run(stage: str, arguments: list[str]) -> None:
 
 
 def _parameters(function: Callable) -> dict[str, tuple[object, object]]:
-    """Return name -> (type, default) of the function's parameters."""
-    hints = typing.get_type_hints(function)
-    return {
-        name: (hints[name], parameter.default) for name, parameter in inspect.signature(function).parameters.items()
-    }
+    """Return name -> (type, default) of the function's parameters; a named tuple stands for its fields."""
+    hints, found = typing.get_type_hints(function), {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        group = _is_group(hints[name])
+        found |= _parameters(hints[name]) if group else {name: (hints[name], parameter.default)}
+    return found
+
+
+def _is_group(annotation: object) -> bool:
+    """Return whether a parameter's type is a named tuple, whose fields are options of the command."""
+    return isinstance(annotation, type) and hasattr(annotation, "_fields")
+
+
+def _grouped(function: Callable, values: dict) -> dict:
+    """Return the arguments of the function, with those of its named tuples put together."""
+    arguments = dict(values)
+    for name, annotation in typing.get_type_hints(function).items():
+        if _is_group(annotation):
+            arguments[name] = annotation(**{field: arguments.pop(field) for field in annotation._fields})
+    return arguments
 
 
 def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
@@ -176,7 +191,7 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
         values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
-    function(**values)
+    function(**_grouped(function, values))
     if outputs:
         write_manifest(outputs, facts, clock)
 
