@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "config", "__main__"}
+TOP = {"cli", "config", "plan", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",
@@ -100,6 +100,13 @@ def test_stages_meet_in_files_and_not_in_code(name):
 def test_the_config_composes_settings_and_knows_nothing_else_of_the_stages(name):
     others = {found for found in own_imports(name) if room(found) != "config"}
     assert {found.split(".")[-1] for found in others} <= {"settings"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "plan"])
+def test_the_plan_reads_the_config_and_no_file(name):
+    known = ("orandnet.config.", "orandnet.plan.", "orandnet.files.places")
+    assert all(found.startswith(known) or found.endswith("settings") for found in own_imports(name))
+    assert {found.split(".")[0] for found in imports(MODULES[name])} <= {"orandnet", "re", "typing", "collections"}
 
 
 def test_the_root_of_the_package_holds_rooms_and_the_way_in():

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 from pycocotools import mask as rle
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
-from orandnet.dataset.layouts.coco import convert_coco, draw_mask, read_instances
+from orandnet.dataset.layouts.coco import draw_mask
+from orandnet.dataset.layouts.coco_annotations import read_instances
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run
-from orandnet.files.mask import read_mask
+from orandnet.dataset.stage import make_all
+from orandnet.files.mask import read_mask, write_mask
+from whole_dataset import survey, true_masks, whole
 
 SIZE = (20, 30)
 # ids have gaps, as in COCO, and stand in no order
@@ -88,22 +89,21 @@ def edit(settings, split, change):
 
 
 def test_the_index_has_the_annotated_images_with_all_their_categories(settings, tmp_path):
-    outputs = [tmp_path / "out" / name for name in ("index.csv", "manifest.json", "ground_truth.json")]
+    out = tmp_path / "out"
     sizes = {"train": 2, "train_aug": 2, "val": 1}
     checked = Settings(**{**settings.model_dump(), "expected_sizes": sizes})
-    run(output=outputs[0], manifest_output=outputs[1], ground_truth_output=outputs[2], settings=checked, threads=2)
-    index = read_index(outputs[0])
+    make_all(out, checked, threads=2)
+    index = read_index(out / "index.csv")
     assert index.class_names == ("person", "dog", "toothbrush")
     assert [(record.image_id, record.split, record.classes) for record in index.records] == [
         ("COCO_train2014_000000000009", "train", (PERSON, DOG)),
         ("COCO_train2014_000000000012", "train", (DOG, BRUSH)),
         ("COCO_val2014_000000000042", "val", (PERSON, BRUSH)),
     ]
-    truth = GroundTruth(outputs[0], outputs[2])
-    true = truth.read("COCO_val2014_000000000042")
+    true = true_masks(out, "val").read("COCO_val2014_000000000042")
     assert true.shape == SIZE
     assert set(np.unique(true)) == {BRUSH, 255}
-    assert "masks" not in outputs[1].read_text()
+    assert "masks" not in (out / "manifest.json").read_text()
 
 
 def test_small_lies_over_large_and_both_over_crowds(settings):
@@ -126,16 +126,20 @@ def test_polygons_and_both_kinds_of_run_lengths_are_read(settings):
 
 def test_masks_of_another_maker_are_taken_instead(settings, tmp_path):
     given = Settings(**{**settings.model_dump(), "masks": "SegmentationClass"})
-    converted = convert_coco(tmp_path / "out", given, threads=1)
-    assert converted.masks == "SegmentationClass"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.csv"]
+    for row in survey(settings).rows:
+        write_mask(settings.root / "SegmentationClass" / f"{row['image_id']}.png", np.full(SIZE, 255, np.uint8))
+    make_all(tmp_path / "out", given)
+    assert sorted(path.name for path in (tmp_path / "out" / "coco").iterdir()) == ["categories.json", "labels.csv"]
+    assert whole(tmp_path / "out").num_masks == 3
+    assert (true_masks(tmp_path / "out").read("COCO_train2014_000000000009") == 255).all()
 
 
 def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
-    convert_coco(tmp_path / "out", Settings(**{**settings.model_dump(), "limit": 1}), threads=1)
-    names = sorted(path.stem for path in (tmp_path / "out" / "masks").iterdir())
+    make_all(tmp_path / "out", Settings(**{**settings.model_dump(), "limit": 1}))
+    masks = tmp_path / "out" / "coco" / "masks"
+    names = sorted(path.stem for path in masks.iterdir())
     assert names == ["COCO_train2014_000000000009", "COCO_val2014_000000000042"]
-    assert read_mask(tmp_path / "out" / "masks" / f"{names[0]}.png")[4, 4] == DOG
+    assert read_mask(masks / f"{names[0]}.png")[4, 4] == DOG
 
 
 @pytest.mark.parametrize(
@@ -153,11 +157,11 @@ def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
 def test_faulty_annotations_are_named(settings, tmp_path, change, message):
     edit(settings, "val" if "train" in message or "val" in message else "train", change)
     with pytest.raises(ValueError, match=re.escape(message)) as error:
-        convert_coco(tmp_path / "out", settings, threads=1)
+        make_all(tmp_path / "out", settings)
     assert "download" in str(error.value) or "release" in str(error.value)
 
 
 def test_missing_annotations_are_named(settings, tmp_path):
     path_of(settings.root, "val").unlink()
     with pytest.raises(ValueError, match=r"instances_val2014\.json: there is no such file, needed for dataset\.kind"):
-        convert_coco(tmp_path / "out", settings, threads=1)
+        make_all(tmp_path / "out", settings)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run
-from orandnet.dataset.survey import survey
+from orandnet.dataset.stage import make_all
 from orandnet.files.mask import write_mask
+from whole_dataset import survey, true_masks
 
 ROWS = {"p1": "owl;fox,train", "p2": "fox,train", "p3": "owl,train_aug", "q1": "fox,val", "t1": ",test"}
 
@@ -50,13 +49,8 @@ def refused(settings, message):
 
 
 def test_classes_and_splits_come_from_the_csv(settings, tmp_path):
-    outputs = {
-        "output": tmp_path / "out" / "index.csv",
-        "manifest_output": tmp_path / "out" / "manifest.json",
-        "ground_truth_output": tmp_path / "out" / "ground_truth.json",
-    }
-    run(**outputs, settings=settings)
-    index = read_index(outputs["output"])
+    make_all(tmp_path / "out", settings)
+    index = read_index(tmp_path / "out" / "index.csv")
     assert index.class_names == ("fox", "owl")
     assert [(r.image_id, r.split, r.classes) for r in index.records] == [
         ("p1", "train", (1, 2)),
@@ -65,9 +59,15 @@ def test_classes_and_splits_come_from_the_csv(settings, tmp_path):
         ("q1", "val", (1,)),
         ("t1", "test", ()),
     ]
-    truth = GroundTruth(outputs["output"], outputs["ground_truth_output"])
-    with pytest.raises(ValueError, match="p1: has no true mask"):
-        truth.read("p1")
+    assert not (tmp_path / "out" / "ground_truth").exists()
+
+
+def test_an_image_without_a_mask_is_named_when_its_mask_is_asked_for(settings, tmp_path):
+    make_all(tmp_path / "out", with_masks(settings, "p1", "p2", "q1"))
+    truth = true_masks(tmp_path / "out")
+    assert truth.read("p1").shape == (8, 10)
+    with pytest.raises(ValueError, match="p3: has no true mask"):
+        truth.read("p3")
 
 
 def test_a_class_list_fixes_the_order_and_refuses_other_names(settings):
@@ -77,10 +77,10 @@ def test_a_class_list_fixes_the_order_and_refuses_other_names(settings):
 
 def test_masks_are_optional_for_train_aug_and_lie_in_a_folder_of_the_root_or_elsewhere(settings, tmp_path):
     given = with_masks(settings, "p1", "p2", "q1")
-    assert survey(given).ground_truth["num_masks"] == 3
-    assert survey(changed(given, masks=str(settings.root / "images" / ".." / "masks"))).ground_truth["num_masks"] == 3
+    assert survey(given).num_masks == 3
+    assert survey(changed(given, masks=str(settings.root / "images" / ".." / "masks"))).num_masks == 3
     (settings.root / "masks").rename(tmp_path / "elsewhere")
-    assert survey(changed(settings, masks=str(tmp_path / "elsewhere"))).ground_truth["num_masks"] == 3
+    assert survey(changed(settings, masks=str(tmp_path / "elsewhere"))).num_masks == 3
 
 
 def test_a_train_or_val_image_without_mask_is_named(settings):

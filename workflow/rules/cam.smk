@@ -1,10 +1,10 @@
 rule cam:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        weights=place("classifier"),
     output:
-        "results/{run}/cam/{source}/seed{seed}/{shard}.npz",
+        place("cam"),
     log:
         "results/{run}/logs/cam/{source}/seed{seed}/{shard}.log",
     priority: 80
@@ -25,14 +25,15 @@ rule cam:
 
 rule cam_import:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
     output:
-        "results/{run}/cam/{source}/imported/{shard}.npz",
+        place("cam_import"),
     log:
         "results/{run}/logs/cam/{source}/imported/{shard}.log",
     wildcard_constraints:
-        source="|".join(IMPORTED) or NO_NAME,
+        source=names.any_of(CONFIG.imported),
     priority: 100  # before any training, which a fault in the files would cost
     conda:
         ENVIRONMENT

@@ -1,15 +1,16 @@
 rule classifier:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        pretrained=named(classifier_weights),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        pretrained=named(planned(trainings.pretrained_classifier)),
     output:
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
-        history="results/{run}/classifier/{source}/seed{seed}/history.csv",
+        weights=place("classifier"),
+        history=history("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(name for name in TRAINED if name not in SEEDED) or NO_NAME,
+        source=names.any_of(names.trained_sources(CONFIG, on_labels=False)),
     priority: 90
     conda:
         ENVIRONMENT
@@ -20,7 +21,7 @@ rule classifier:
         runtime=600,
     params:
         time_limit=time_limit,
-        pretrained=others(classifier_weights),
+        pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
@@ -32,18 +33,19 @@ rule classifier:
 # trained on what another source's CAM is sure of
 rule classifier_amn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        labels=seed_labels,
-        initial=seed_weights,
-        pretrained=named(classifier_weights),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        labels=planned(trainings.seed_labels),
+        initial=planned(trainings.seed_weights),
+        pretrained=named(planned(trainings.pretrained_classifier)),
     output:
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
-        history="results/{run}/classifier/{source}/seed{seed}/history.csv",
+        weights=place("classifier"),
+        history=history("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(SEEDED) or NO_NAME,
+        source=names.any_of(names.trained_sources(CONFIG, on_labels=True)),
     priority: 90
     conda:
         ENVIRONMENT
@@ -55,7 +57,7 @@ rule classifier_amn:
     params:
         time_limit=time_limit,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
-        pretrained=others(classifier_weights),
+        pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:

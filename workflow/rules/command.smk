@@ -24,7 +24,6 @@ def repository():
 
 try:
     from orandnet.config.sections import load
-    from orandnet.dataset.layouts.voc import source_files
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
     from orandnet.job.gpu_slots import visible_gpus
     from orandnet.job.input_files import content_of_others, named_inputs
@@ -109,22 +108,6 @@ def named(files):
 
 def others(files):
     return lambda wildcards: content_of_others(files(wildcards))
-
-
-def lists_of_images(wildcards):
-    return source_files(CONFIG.dataset)
-
-
-def orandnet_weights(wildcards):
-    return local_weights(CONFIG.orandnet_of(wildcards.ensemble))
-
-
-def irn_weights(wildcards):
-    return local_weights(CONFIG.irn_of(wildcards.cam).boundary.backbone)
-
-
-def segmenter_weights(wildcards):
-    return local_weights(CONFIG.segmenter.backbone)
 
 
 def code(stage):

@@ -3,15 +3,15 @@ from orandnet.export.settings import FolderSettings
 
 rule export_irn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard),
     output:
-        "results/{run}/export/irn/{method}/seed{seed}/{shard}.csv",
+        place("export_irn"),
     log:
         "results/{run}/logs/export/irn/{method}/seed{seed}/{shard}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
         ENVIRONMENT
     threads: 1
@@ -26,15 +26,15 @@ rule export_irn:
 
 rule export_npz:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard),
     output:
-        "results/{run}/export/npz/{method}/seed{seed}/{shard}.csv",
+        place("export_npz"),
     log:
         "results/{run}/logs/export/npz/{method}/seed{seed}/{shard}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
         ENVIRONMENT
     threads: 1
@@ -49,15 +49,15 @@ rule export_npz:
 
 rule export_voc:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=expand("results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.csv", shard=SHARDS, allow_missing=True),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        masks=expand(place("pseudo_mask"), shard=SHARDS, allow_missing=True),
     output:
-        "results/{run}/export/voc/{method}/seed{seed}/list.csv",
+        place("export_voc"),
     log:
         "results/{run}/logs/export/voc/{method}/seed{seed}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
         ENVIRONMENT
     threads: 1
@@ -75,14 +75,12 @@ rule export_voc:
 # packs what lies there: a bug report must not start trainings, so the index is the only input
 rule export_pack:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
+        index=place("dataset"),
+        classes=place("dataset_classes"),
     output:
-        "results/{run}/export/pack/{image_id}.zip",
+        place("export_pack"),
     log:
         "results/{run}/logs/export/pack/{image_id}.log",
-    wildcard_constraints:
-        image_id=r"[\w.@+=-]+",
     conda:
         ENVIRONMENT
     threads: 1

@@ -1,10 +1,10 @@
 rule fusion:
     input:
-        cams=member_shards,
+        cams=planned(cams.member_shards),
     output:
-        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
-        and_cams="results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz",
-        mean_cams="results/{run}/fusion/{ensemble}/seed{seed}/mean/{shard}.npz",
+        or_cams=place("fusion", operator="or"),
+        and_cams=place("fusion", operator="and"),
+        mean_cams=place("fusion", operator="mean"),
     log:
         "results/{run}/logs/fusion/{ensemble}/seed{seed}/{shard}.log",
     priority: 70
@@ -26,9 +26,9 @@ rule fusion:
 # apart from the others: only an ensemble whose output is the sum needs it, and it costs as much disk as they do
 rule fusion_sum:
     input:
-        cams=member_shards,
+        cams=planned(cams.member_shards),
     output:
-        "results/{run}/fusion/{ensemble}/seed{seed}/sum/{shard}.npz",
+        place("fusion", operator="sum"),
     log:
         "results/{run}/logs/fusion_sum/{ensemble}/seed{seed}/{shard}.log",
     priority: 70

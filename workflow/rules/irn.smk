@@ -1,10 +1,10 @@
 rule irn_labels:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("cam"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard, method="cam"),
     output:
-        "results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv",
+        place("irn_labels"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
     priority: 50
@@ -24,14 +24,14 @@ rule irn_labels:
 
 rule irn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        labels=expand("results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv", shard=SHARDS, allow_missing=True),
-        initial=initial_weights(CONFIG.irn.initial_source),
-        pretrained=named(irn_weights),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        labels=expand(place("irn_labels"), shard=SHARDS, allow_missing=True),
+        initial=planned(trainings.boundary_weights),
+        pretrained=named(planned(trainings.pretrained_boundary)),
     output:
-        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
-        history="results/{run}/irn/{cam}/seed{seed}/history.csv",
+        weights=place("irn"),
+        history=history("irn"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
     priority: 50
@@ -45,7 +45,7 @@ rule irn:
     params:
         time_limit=time_limit,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
-        pretrained=others(irn_weights),
+        pretrained=others(planned(trainings.pretrained_boundary)),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
@@ -56,12 +56,12 @@ rule irn:
 
 rule irn_walk:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("cam"),
-        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard, method="cam"),
+        weights=place("irn"),
     output:
-        "results/{run}/irn/{cam}/seed{seed}/walk/{shard}.npz",
+        place("irn_walk"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
     priority: 50

@@ -1,11 +1,11 @@
 rule orandnet:
     input:
-        or_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz", shard=SHARDS, allow_missing=True),
-        and_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz", shard=SHARDS, allow_missing=True),
-        pretrained=named(orandnet_weights),
+        or_cams=expand(place("fusion", operator="or"), shard=SHARDS, allow_missing=True),
+        and_cams=expand(place("fusion", operator="and"), shard=SHARDS, allow_missing=True),
+        pretrained=named(planned(trainings.pretrained_orandnet)),
     output:
-        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
-        history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
+        weights=place("orandnet"),
+        history=history("orandnet"),
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
     priority: 60
@@ -18,7 +18,7 @@ rule orandnet:
         runtime=240,
     params:
         time_limit=time_limit,
-        pretrained=others(orandnet_weights),
+        pretrained=others(planned(trainings.pretrained_orandnet)),
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
@@ -29,10 +29,10 @@ rule orandnet:
 
 rule orandnet_cam:
     input:
-        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
-        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
+        weights=place("orandnet"),
+        or_cams=place("fusion", operator="or"),
     output:
-        "results/{run}/orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
+        place("orandnet_cam"),
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
     priority: 60

@@ -3,11 +3,11 @@ from orandnet.prediction.settings import PredictSettings
 
 rule prediction:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
+        index=part_of_split("dataset_images"),
+        classes=place("dataset_classes"),
+        weights=place("segmenter"),
     output:
-        "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
+        place("prediction"),
     log:
         "results/{run}/logs/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.log",
     priority: 20

@@ -1,17 +1,13 @@
 rule pseudo_mask:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard),
         # only a threshold that is tuned on ground truth reads the evaluation's curve
-        curve=lambda wildcards: (
-            []
-            if CONFIG.pseudo_mask.threshold_rule == "fixed"
-            else f"results/{wildcards.run}/evaluation/cam/{wildcards.method}/seed{wildcards.seed}/curve.csv"
-        ),
+        curve=[] if CONFIG.pseudo_mask.threshold_rule == "fixed" else place("evaluation_cam", scores="curve"),
     output:
-        masks="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.csv",
-        threshold="results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
+        masks=place("pseudo_mask"),
+        threshold=place("pseudo_mask_threshold"),
     log:
         "results/{run}/logs/pseudo_mask/{method}/seed{seed}/{shard}.log",
     priority: 40

@@ -1,14 +1,15 @@
 rule segmenter:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=segmenter_masks,
-        ground_truth=segmenter_ground_truth,
-        initial=initial_weights(CONFIG.segmenter.initial_source),
-        pretrained=named(segmenter_weights),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        masks=planned(trainings.segmenter_masks),
+        ground_truth=planned(trainings.segmenter_ground_truth),
+        initial=planned(trainings.segmenter_weights),
+        pretrained=named(planned(trainings.pretrained_segmenter)),
     output:
-        weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
-        history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",
+        weights=place("segmenter"),
+        history=history("segmenter"),
     log:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
     priority: 30
@@ -23,8 +24,8 @@ rule segmenter:
         time_limit=time_limit,
         truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
-        pretrained=others(segmenter_weights),
-        settings=settings(segmenter_settings),
+        pretrained=others(planned(trainings.pretrained_segmenter)),
+        settings=settings(planned(trainings.segmenter_settings)),
         code=code("segmenter"),
     shell:
         "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {params.initial}"

@@ -1,10 +1,10 @@
 rule submission:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=submitted_masks,
+        index=place("dataset_images", part="test"),
+        classes=place("dataset_classes"),
+        masks=planned(targets.submitted_masks),
     output:
-        "results/{run}/submission/{method}.tar.gz",
+        place("submission"),
     log:
         "results/{run}/logs/submission/{method}.log",
     conda:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orandnet.dataset.problems import refuse, require_file
+from orandnet.dataset.layouts.entries import labels_path
+from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings
 from orandnet.files.pickle_reader import read_pickled_npy
 
@@ -60,22 +61,6 @@ def read_labels(settings: Settings, splits: dict[str, str]) -> dict[str, tuple[s
         labels[image_id] = tuple(name for name in classes.names if name in names)
     refuse(problems)
     return labels
-
-
-def labels_path(settings: Settings) -> Path:
-    """Return the file or folder of the labels; ValueError if there is none."""
-    if settings.labels == "annotations":
-        folder = settings.root / "Annotations"
-        if not folder.is_dir():
-            raise ValueError(
-                f"dataset.labels: {folder} does not exist; give the path of a cls_labels.npy or of a CSV "
-                "with the columns image_id,labels."
-            )
-        return folder
-    given = Path(settings.labels)
-    path = given if given.is_file() else settings.root / given
-    require_file(given if not path.is_file() else path, needed_for="dataset.labels")
-    return path
 
 
 def _source(path: Path, classes: Classes, settings: Settings) -> tuple[Callable[[str], Found | None], bool]:

@@ -97,6 +97,15 @@ class FetchSettings(Section):
     )
 
 
+class MaskSettings(Section):
+    """What the true masks of a split depend on; see `Settings` for their meaning."""
+
+    kind: Literal["scenes", "voc", "coco", "folder"] = "scenes"
+    root: Path | None = None
+    masks: str | None = None
+    other_mask_ids: Literal["error", "ignore"] = "error"
+
+
 class Settings(FetchSettings):
     """Which images, labels and classes the run is about."""
 
@@ -181,6 +190,23 @@ class Settings(FetchSettings):
         if isinstance(self.classes, dict):
             return sorted(self.classes.values())
         return list(range(1, len(self.classes) + 1))
+
+    def of_images(self, split: str | None) -> "Settings":
+        """Return what the list of a split's images depends on, without masks and other splits; None: the classes."""
+        own = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",), None: ()}[split]
+        changes = {
+            "lists": Lists(**{name: getattr(self.lists, name) for name in own}),
+            "expected_sizes": ExpectedSizes(),
+            "scenes": Scenes(),
+            "masks": None,
+            "download": False,
+            "download_test": False,
+        }
+        return self.model_copy(update=changes)
+
+    def of_layout(self) -> "Settings":
+        """Return what scenes, or the labels of COCO, depend on."""
+        return Settings(**self.model_dump(include={"kind", "root", "scenes", "limit"}))
 
     @property
     def scored(self) -> bool:

@@ -36,8 +36,8 @@ def cam(
     """Evaluate the masks of a CAM store at every background threshold.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         output: summary (CSV), one row per threshold rule.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV).
@@ -72,8 +72,8 @@ def prediction(
     """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         masks: lists of the predicted masks (CSV).
         output: summary (CSV), one row per variant.
         per_class_output: the numbers of every class by variant (CSV).

@@ -1,98 +1,62 @@
-"""COCO 2014 as a folder of images, a CSV of labels and masks, all from the annotations of its instances."""
+"""COCO 2014 as a folder of images, a CSV of labels, and masks, both from the annotations of its instances."""
 
 import csv
 import json
 import multiprocessing
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from pycocotools import mask as rle
 
-from orandnet.dataset.problems import refuse, require_file
-from orandnet.dataset.settings import Settings, check_classes
+from orandnet.dataset.layouts.coco_annotations import SPLITS, Picture, annotation_file, read_instances
+from orandnet.dataset.problems import refuse
+from orandnet.dataset.settings import Settings
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import IGNORE_INDEX, write_mask
 from orandnet.job.progress import track
 
-SPLITS = ("train", "val")
+CATEGORIES = "categories.json"
 _CHUNK = 64  # images per task of a process
 
 
-class Instance(NamedTuple):
-    """An annotated object, or a crowd: `segmentation` is a list of polygons, or run lengths (RLE)."""
-
-    annotation_id: int
-    class_id: int
-    area: float
-    crowd: bool
-    segmentation: list | dict
-
-
-class Picture(NamedTuple):
-    """An image with its instances, in no order; `size` is (H, W)."""
-
-    image_id: str
-    size: tuple[int, int]
-    instances: tuple[Instance, ...]
-
-
-def convert_coco(folder: Path, settings: Settings, *, threads: int) -> Settings:
-    """Write labels.csv, and masks/ unless the settings name masks; return the settings that read them.
+def write_coco_labels(path: Path, settings: Settings) -> None:
+    """Write the labels and splits of all images (CSV), and the category names (JSON) beside it.
 
     Images without any annotation belong to no split. The labels of an image are the categories of all its
     annotations, crowds included. Class ids are 1, 2, ... by ascending category id.
-
-    Args:
-        folder: where to write.
-        settings: with the root that holds train2014, val2014 and annotations.
-        threads: processes that draw masks.
 
     Raises:
         ValueError: if an annotation file is missing, is no COCO instances file, or contradicts the other.
     """
     names, pictures = None, {}
     for split in SPLITS:
-        path = settings.root / "annotations" / f"instances_{split}2014.json"
-        found, pictures[split] = read_instances(path)
+        annotations = annotation_file(settings.root, split)
+        found, pictures[split] = read_instances(annotations)
         if names not in (None, found):
-            raise ValueError(f"{path}: has other categories than that of train; give the two files of one release.")
+            raise ValueError(f"{annotations}: has other categories than that of train; give two files of one release.")
         names = found
-    pictures = {split: its[: settings.limit] for split, its in pictures.items()}
-    _write_labels(folder / "labels.csv", names, pictures)
-    masks = settings.masks
-    if masks is None:
-        masks = str(folder / "masks")
-        _write_masks(folder / "masks", [picture for its in pictures.values() for picture in its], threads)
-    changes = {"kind": "folder", "classes": names, "labels": str(folder / "labels.csv"), "masks": masks}
-    return Settings.model_validate({**settings.model_dump(), **changes, "download": False})
+    with atomic_path(path.with_name(CATEGORIES)) as temporary:
+        temporary.write_text(json.dumps(names) + "\n", encoding="utf-8")
+    _write_labels(path, names, {split: its[: settings.limit] for split, its in pictures.items()})
 
 
-def read_instances(path: Path) -> tuple[list[str], list[Picture]]:
-    """Return the category names by ascending id, and the images that have annotations, by ascending id."""
-    require_file(path, needed_for="dataset.kind: coco")
-    try:
-        content = json.loads(path.read_bytes())
-        categories = sorted(content["categories"], key=lambda category: category["id"])
-        class_ids = {category["id"]: class_id for class_id, category in enumerate(categories, start=1)}
-        by_image: dict[int, list[Instance]] = {}
-        for one in content["annotations"]:
-            instance = Instance(
-                one["id"], class_ids[one["category_id"]], one["area"], bool(one["iscrowd"]), one["segmentation"]
-            )
-            by_image.setdefault(one["image_id"], []).append(instance)
-        pictures = [
-            Picture(Path(image["file_name"]).stem, (image["height"], image["width"]), tuple(by_image[image["id"]]))
-            for image in sorted(content["images"], key=lambda image: image["id"])
-            if image["id"] in by_image
-        ]
-        names = [category["name"] for category in categories]
-        check_classes(names)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: is no file of COCO instances ({error!r}); download it again.") from error
-    return names, pictures
+def read_coco_names(labels: Path) -> list[str]:
+    """Return the category names beside the labels that `write_coco_labels` wrote."""
+    return json.loads(labels.with_name(CATEGORIES).read_text(encoding="utf-8"))
+
+
+def draw_coco_masks(folder: Path, root: Path, split: str, image_ids: Collection[str], *, threads: int) -> None:
+    """Draw the masks of some images of a split, train or val, as <image_id>.png; `threads` processes draw.
+
+    Raises:
+        ValueError: with the first few annotations that cannot be drawn.
+    """
+    _, pictures = read_instances(annotation_file(root, split))
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_masks(folder, [picture for picture in pictures if picture.image_id in image_ids], threads)
 
 
 def draw_mask(picture: Picture) -> np.ndarray:

@@ -1,11 +1,17 @@
 """A folder of images with one CSV of labels: the layout for data of one's own."""
 
 import csv
-from collections import Counter
 from pathlib import Path
 
-from orandnet.dataset.labels import labels_path
-from orandnet.dataset.layouts.entries import IMAGE_SUFFIXES, SPLITS, Entry, files_by_stem, is_image_id, wrong_sizes
+from orandnet.dataset.layouts.entries import (
+    IMAGE_SUFFIXES,
+    PARTS,
+    SPLITS,
+    Entry,
+    files_by_stem,
+    is_image_id,
+    labels_path,
+)
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
 
@@ -17,7 +23,7 @@ def with_classes(settings: Settings) -> Settings:
     if settings.classes:
         return settings
     path = labels_path(settings)
-    rows = _read_rows(path)
+    rows = read_label_rows(path)
     names = sorted({name.strip() for row in rows for name in (row["labels"] or "").split(";")} - {""})
     try:
         check_classes(names)
@@ -28,32 +34,44 @@ def with_classes(settings: Settings) -> Settings:
     return settings.model_copy(update={"classes": names})
 
 
-def read_folder(settings: Settings) -> list[Entry]:
-    """Return the entries of the CSV, train first, then train_aug, val and test, each in the order of its rows.
+def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None) -> list[Entry]:
+    """Return the entries of train_aug, val or test; of train_aug those of train first, each in the order of its rows.
 
-    Images are looked for in all folders under the root, masks directly in theirs. Without a column `split`, every
-    fifth image by id is val and the others are train.
+    Images are looked for in all folders under the root but `leave_out`, where masks lie. Without a column `split`,
+    every fifth image by id is val and the others are train.
 
     Raises:
-        ValueError: if the root, the CSV or an image is missing, if a split is unknown or train or val is empty, or
-            if masks are given and an image of train or val has none.
+        ValueError: if the root, the CSV or an image is missing, if a split is unknown, or if train or val is empty.
     """
     path = labels_path(settings)
-    splits = _splits(path)
+    splits = splits_of(path)
     ids = {split: [image_id for image_id, its in splits.items() if its == split] for split in SPLITS}
-    counts = Counter(splits.values())
-    counts["train_aug"] += counts["train"]
-    refuse(wrong_sizes(settings, counts, dict.fromkeys(SPLITS, str(path))))
     for split in ("train", "val"):
         if not ids[split]:
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
-    rows = [(split, image_id) for split in SPLITS for image_id in ids[split][: settings.limit]]
-    images, masks, folder = _files(settings)
-    refuse(_missing(rows, images, masks, path, folder))
-    return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
+    rows = [(split, image_id) for split in PARTS[part] for image_id in ids[split][: settings.limit]]
+    images = _images(settings.root, leave_out)
+    refuse(
+        [
+            f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+            "file's name without folder and suffix."
+            for split, image_id in rows
+            if image_id not in images
+        ]
+    )
+    return [Entry(image_id, images[image_id], split) for split, image_id in rows]
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def mask_folder(root: Path, name: str) -> Path:
+    """Return the folder of the true masks, under the root or not; ValueError if there is none."""
+    found = next((path for path in (root / name, Path(name)) if path.is_dir()), None)
+    if found is None:
+        raise ValueError(f"dataset.masks: there is no folder {name}, nor one under dataset.root; correct it.")
+    return found
+
+
+def read_label_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV of labels; ValueError unless it has the columns image_id and labels."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"image_id", "labels"} <= {*(reader.fieldnames or ())}:
@@ -61,9 +79,13 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _splits(path: Path) -> dict[str, str]:
-    """Split by image id; `labels.py` refuses ids that have two rows."""
-    rows = _read_rows(path)
+def splits_of(path: Path) -> dict[str, str]:
+    """Return the split of every image of a CSV of labels; ids that have two rows are refused with their labels.
+
+    Raises:
+        ValueError: for what is no image id and for an unknown split.
+    """
+    rows = read_label_rows(path)
     wrong = next((row["image_id"] for row in rows if not is_image_id(row["image_id"])), None)
     if wrong is not None:
         raise ValueError(f"{path}: {wrong!r} is no image id; write the file's name without folder and suffix.")
@@ -79,39 +101,10 @@ def _splits(path: Path) -> dict[str, str]:
     return {row["image_id"]: row["split"] for row in rows}
 
 
-def _files(settings: Settings) -> tuple[dict[str, Path], dict[str, Path], Path | None]:
-    """Images and masks by id, and the folder of the masks, which may lie under the root."""
-    if not settings.root.is_dir():
-        raise ValueError(f"dataset.root: there is no folder {settings.root}; give the folder of the images.")
-    folder = _mask_folder(settings)
-    root = settings.root.resolve()
-    inner = folder.resolve().relative_to(root) if folder and root in folder.resolve().parents else None
-    images = (path for path in settings.root.rglob("*") if inner is None or settings.root / inner not in path.parents)
-    masks = files_by_stem(folder.iterdir(), (".png",)) if folder else {}
-    return files_by_stem(images, IMAGE_SUFFIXES), masks, folder
-
-
-def _mask_folder(settings: Settings) -> Path | None:
-    if settings.masks is None:
-        return None
-    candidates = (settings.root / settings.masks, Path(settings.masks))
-    found = next((path for path in candidates if path.is_dir()), None)
-    if found is None:
-        raise ValueError(f"dataset.masks: there is no folder {settings.masks}, nor one under dataset.root; correct it.")
-    return found
-
-
-def _missing(rows: list, images: dict, masks: dict, path: Path, folder: Path | None) -> list[str]:
-    problems = []
-    for split, image_id in rows:
-        if image_id not in images:
-            problems.append(
-                f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
-                "file's name without folder and suffix."
-            )
-        elif folder and split in ("train", "val") and image_id not in masks:
-            problems.append(
-                f"{folder}: has no mask {image_id}.png, which {split} is evaluated with; add the mask, make the image "
-                "train_aug in the column split, or leave out dataset.masks to score nothing."
-            )
-    return problems
+def _images(root: Path, leave_out: Path | None) -> dict[str, Path]:
+    """Images by id, of all folders but one."""
+    if not root.is_dir():
+        raise ValueError(f"dataset.root: there is no folder {root}; give the folder of the images.")
+    outside = leave_out.resolve() if leave_out else None
+    inner = root / outside.relative_to(root.resolve()) if outside and root.resolve() in outside.parents else None
+    return files_by_stem((path for path in root.rglob("*") if inner not in path.parents), IMAGE_SUFFIXES)
