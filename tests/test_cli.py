@@ -101,7 +101,7 @@ def run(*arguments):
 def test_help_lists_all_stages_and_unknown_ones_are_refused(capsys):
     assert run() == run("--help") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert listed == [*cli.STAGES, *cli.STAGES]
+    assert listed == [*cli.STAGES, *cli.TOOLS] * 2
     assert run("fusoin") == 2
     assert "fusion" in capsys.readouterr().out
 

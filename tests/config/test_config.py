@@ -118,7 +118,7 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"sources__cnn__path": "cams"}, ("sources.cnn: path: is given with kind: cnn; write kind: import",)),
         ({"sources__vit__suffix": "_1"}, ("sources.vit: suffix: is given with kind: vit; write kind: import",)),
         ({"sources__own": {**IMPORT, "cam": {"normalise": "maximum"}}}, ("sources.own.cam.normalise: ", "'min_max'")),
-        ({"sources__a b": {"kind": "cnn"}}, ("sources.a b", "pattern")),
+        ({"sources__a b": {"kind": "cnn"}}, ("sources.a b: 'a b' cannot name files; write ",)),
         ({"sources": {}}, ("sources: ", "at least 1")),
         ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
         ({"segmenter__random_scale": [2.0, 1.0]}, ("segmenter", "random_scale: (2.0, 1.0) is no range; write")),
