@@ -193,8 +193,11 @@ def test_no_global_random_numbers_are_drawn(path):
     assert drawn == []
 
 
-def test_the_config_is_read_without_the_networks():
-    script = "import sys, orandnet.config.sections, orandnet.job.fingerprint\nprint(*sys.modules)"
+def test_what_the_rules_import_needs_no_package_of_the_jobs():
+    rules = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    names = set(re.findall(r"^ *from (orandnet[\w.]*) import", rules, flags=re.MULTILINE))
+    assert {"orandnet.config.sections", "orandnet.job.fingerprint"} <= names
+    script = f"import sys, {', '.join(sorted(names))}\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={"PYTHONPATH": str(PACKAGE_FOLDER.parent)},
@@ -202,7 +205,19 @@ def test_the_config_is_read_without_the_networks():
         text=True,
         check=True,
     )
-    assert not {"torch", "torchvision", "timm", "pandas", "matplotlib", "scipy", "PIL"} & set(done.stdout.split())
+    heavy = {
+        "torch",
+        "torchvision",
+        "timm",
+        "numpy",
+        "scipy",
+        "pandas",
+        "PIL",
+        "matplotlib",
+        "pydensecrf",
+        "pycocotools",
+    }
+    assert not heavy & set(done.stdout.split())
 
 
 def test_one_word_per_stage():
