@@ -5,8 +5,8 @@ from pathlib import Path
 
 if not __package__:
     folder = Path(__file__).resolve().parent
-    # a checkout's own package is the one to run. Among installed packages the others may be those of another Python, whose
-    # environment tells the workflow what to run, so the folder is looked into last
+    # a checkout's own package is the one to run. Beside an installed one lie others, which may be of another Python:
+    # where a job has an environment of its own, Snakemake's is looked into last
     in_checkout = (folder.parent / "Snakefile").is_file()
     sys.path[:1] = [str(folder.parent)] if in_checkout else []
     sys.path += [] if in_checkout else [str(folder.parent)]

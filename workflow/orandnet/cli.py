@@ -39,6 +39,10 @@ STAGES = {
     "submission": "write the archive for the PASCAL VOC server, or check one",
     "report": "write tables and figures",
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
+}
+TOOLS = {  # commands that are no stage, in orandnet/config
+    "where": "print the folder of a config's run",
+    "clean": "remove the folder of a config's run",
     "reference": "write the config's schema and key reference",
 }
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
@@ -47,7 +51,7 @@ INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; a problem with the input is one line on standard error and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in STAGES:
+    if not arguments or arguments[0] not in STAGES | TOOLS:
         _print_stages()
         raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
     stage, *rest = arguments
@@ -62,9 +66,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _print_stages() -> None:
-    print("usage: orandnet <stage> [command] [options]\n\nstages:")
-    for name, line in STAGES.items():
-        print(f"  {name:12} {line}")
+    print("usage: orandnet <stage> [command] [options]")
+    for title, commands in (("stages", STAGES), ("and", TOOLS)):
+        print(f"\n{title}:")
+        for name, line in commands.items():
+            print(f"  {name:12} {line}")
 
 
 def _job_options() -> argparse.ArgumentParser:
@@ -89,9 +95,7 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(
-        f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.config.reference"
-    ).COMMANDS
+    commands = import_module(f"orandnet.{stage}.stage" if stage in STAGES else f"orandnet.config.{stage}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
