@@ -40,7 +40,8 @@ def cam(
         ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         output: summary (CSV), one row per threshold rule.
-        curve_output: mIoU, mean precision and mean recall by threshold (CSV).
+        curve_output: mIoU, mean precision and mean recall by threshold (CSV), and the number of classes that are
+            predicted there, over which the precision is the mean.
         per_class_output: the numbers of every class by threshold rule (CSV).
         settings: which thresholds.
         background_threshold: the threshold of the rule `fixed`.
@@ -50,12 +51,14 @@ def cam(
     thresholds = np.append(grid, background_threshold)
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
-    curve = curve_of(grid, scores(confusion[:-1]))
+    by_threshold = scores(confusion[:-1])
+    curve, predicted = curve_of(grid, by_threshold), np.isfinite(by_threshold.precision).sum(-1)
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
     chosen = thresholds_by_rule(curve, background_threshold=background_threshold)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
     rows = ((rule, chosen[rule], *_summary(c), str(rule != "fixed").lower()) for rule, c in confusions.items())
-    _write(curve_output, curve._fields, np.transpose(curve).tolist())
+    columns = (column.tolist() for column in (*curve, predicted))
+    _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
     _write_per_class(per_class_output, "threshold_rule", images, confusions)
 
@@ -67,6 +70,7 @@ def prediction(
     masks: list[Path],
     output: Path,
     per_class_output: Path,
+    confusion_output: Path,
     split: str = "val",
 ) -> None:
     """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
@@ -77,6 +81,7 @@ def prediction(
         masks: lists of the predicted masks (CSV).
         output: summary (CSV), one row per variant.
         per_class_output: the numbers of every class by variant (CSV).
+        confusion_output: pixels of each true class (rows) predicted as each class (columns), by variant (CSV).
         split: images to evaluate.
     """
     images, truth, predicted = read_index(index), GroundTruth(index, ground_truth), MaskList(masks)
@@ -90,6 +95,7 @@ def prediction(
     rows = ((variant, *_summary(confusion)) for variant, confusion in confusions.items())
     _write(output, ("variant", *SUMMARY), rows)
     _write_per_class(per_class_output, "variant", images, confusions)
+    _write_confusion(confusion_output, images, confusions)
 
 
 def _sweep(
@@ -127,7 +133,7 @@ def _means(result: Scores) -> tuple[float, ...]:
 
 
 def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, np.ndarray]) -> None:
-    names = ("background", *images.class_names)
+    names = _names(images)
     rows = (row for name, confusion in confusions.items() for row in _per_class(name, names, scores(confusion)))
     _write(path, (key, "class", "iou", "precision", "recall"), rows)
 
@@ -135,6 +141,21 @@ def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, 
 def _per_class(key: str, names: Sequence[str], result: Scores) -> Iterator[tuple]:
     for name, *values in zip(names, result.iou, result.precision, result.recall, strict=True):
         yield (key, name, *(100 * float(value) for value in values))
+
+
+def _names(images: Index) -> tuple[str, ...]:
+    return ("background", *images.class_names)
+
+
+def _write_confusion(path: Path, images: Index, confusions: dict[str, np.ndarray]) -> None:
+    """Write counts as a table per variant; columns are told by their place, since a class may have any name."""
+    names = _names(images)
+    rows = (
+        (variant, name, *counts)
+        for variant, confusion in confusions.items()
+        for name, counts in zip(names, confusion.tolist(), strict=True)
+    )
+    _write(path, ("variant", "true", *names), rows)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
