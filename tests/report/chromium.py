@@ -11,9 +11,17 @@ from typing import Any
 
 # nothing but what a test asks for: no updates, no first start, no traffic of its own
 OPTIONS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 LONGEST_WAIT = 60.0  # seconds, on a machine with other work
 
 
@@ -52,7 +60,7 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        session, self._session = self._session, None
+        self._session = None
         self.send("Browser.close")
         self._process.wait(timeout=LONGEST_WAIT)
         os.close(self._write)
@@ -95,7 +103,7 @@ class Browser:
             self.loaded = True
 
     def show(self, path: Path, *, width: int, height: int = 900, scheme: str = "light", medium: str = "screen") -> None:
-        """Open a file in a window of a width, in light or dark, for the screen or for print, and wait for its charts."""
+        """Open a file in a window of a width, in light or dark, for the screen or for print, and wait for charts."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", media=medium, features=features)

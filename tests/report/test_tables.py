@@ -11,7 +11,8 @@ from rich.console import Console
 from orandnet.files.places import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
-from orandnet.report.stage import PUBLISHED, tables
+from orandnet.report.stage import tables
+from orandnet.report.table_files import PUBLISHED
 from orandnet.report.tables import mean_and_sd
 
 RULES = ("fixed", "best_miou", "precision_ge_recall")

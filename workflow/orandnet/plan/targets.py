@@ -102,18 +102,20 @@ def gallery_cams(config: Config) -> list[str]:
 
 def gallery_masks(config: Config) -> list[str]:
     """Return the lists of pseudo masks that the gallery shows, of the first seed."""
-    found = [path for ensemble in refined_ensembles(config) for path in panel_masks(config, ensemble)]
-    for method in config.segmenter.methods:
-        found += segmenter_masks(config, method, config.seeds[0])
-    return list(dict.fromkeys(found))
+    refined = [path for ensemble in refined_ensembles(config) for path in panel_masks(config, ensemble)]
+    others = [path for method in config.segmenter.methods for path in segmenter_masks(config, method, config.seeds[0])]
+    return [*(path for path in dict.fromkeys(others) if path not in refined), *refined]
 
 
 def gallery_predictions(config: Config) -> list[str]:
     """Return the lists of the predictions of val that the gallery shows, of the first seed."""
     if "val" not in config.prediction.splits:
         return []
-    chosen = [pair for pair in segmenters(config) if pair[1] == config.report.segmentation_schedule]
-    return [path for pair in chosen for path in predictions(config, *pair, config.seeds[0], "val")]
+    rows, schedule = (
+        config.report.segmentation_methods or tuple(config.segmenter.methods),
+        config.report.segmentation_schedule,
+    )
+    return [path for method in rows for path in predictions(config, method, schedule, config.seeds[0], "val")]
 
 
 def gallery_truth(config: Config) -> list[str]:
@@ -141,7 +143,11 @@ def report_settings(config: Config) -> ReportSettings:
 
 def tables_and_figures(config: Config) -> list[str]:
     """Return everything a run is for: page, tables, figures, predictions that cannot be scored here, and archives."""
-    panels = [place("figures", config.run, figure=f"panels_{name}", format="png") for name in refined_ensembles(config)]
+    panels = [
+        place("figures", config.run, figure=f"panels_{name}", format=form)
+        for name in refined_ensembles(config)
+        for form in ("png", "pdf")
+    ]
     found = [place("page", config.run), *(place("tables", config.run, table=table) for table in TABLES), *panels]
     return [*found, *_unscored(config), *submissions(config)]
 

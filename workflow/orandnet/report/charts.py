@@ -7,9 +7,10 @@ never tell two lines apart: not on paper printed in grey, nor for readers who se
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# Okabe & Ito (2008), made for colour-blind readers; "ink" is the colour of the text, black on white paper
+# Okabe & Ito (2008), made for colour-blind readers, with a brown for their yellow, which is faint on white; "ink" is
+# the colour of the text, black on white paper
 INK = "ink"
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", INK, "#8C8C00")
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", INK, "#8A5A2B")
 DASHES = ((), (6, 3), (2, 2), (8, 2, 2, 2), (12, 3), (1, 3), (4, 1, 1, 1, 1, 1), (10, 2, 4, 2))
 # name for Vega, and the same for matplotlib
 MARKERS = (

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from orandnet.maps.pictures import DPI, save_figure
 from orandnet.report.charts import INK, Axis, Chart, Matrix, Plot, Style, marked
@@ -100,7 +101,7 @@ def _draw(axes: Axes, panel: Plot | Matrix, styles: dict[str, Style]) -> None:
     else:
         axes.set_ylim(*panel.y.range)
     if panel.x.title == "epoch":
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

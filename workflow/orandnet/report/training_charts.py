@@ -45,8 +45,8 @@ def schedules_chart(trainings: Iterable[Training]) -> Chart:
     return Chart(
         "scale_scheduling",
         "Baseline against scale scheduling",
-        "Training loss by epoch. Small images are easier or harder to fit, so losses at reduced scale compare with "
-        "the baseline's only where both see full images; table 3 has the result on val.",
+        "Training loss by epoch. At reduced scale the images are others: losses compare with the baseline's only where "
+        "both see full images. Table 3 has the result on val.",
         tuple(panels),
     )
 

@@ -55,6 +55,9 @@ def table_view(path: Path, measured: Measured, settings: PageSettings) -> TableV
         settings: which rows are compared.
     """
     rows = read_rows(path)
+    if not settings.on_voc:  # what was published for VOC says nothing of other images
+        rows = [{name: text for name, text in row.items() if not name.startswith("published_")} for row in rows]
+        rows = [row for row in rows if row.get("num_seeds")]
     columns = [name for name in (rows[0] if rows else []) if not name.endswith("_sd") and any(r[name] for r in rows)]
     best = {column: _best(rows, column) for column in columns if _is_score(column)}
     compared = _comparisons(path.stem, rows, measured, settings)

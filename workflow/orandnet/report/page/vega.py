@@ -135,9 +135,11 @@ def _axis(channel: str, axis: Axis) -> Spec:
         }
     low, high = axis.range
     scale: Spec = {"zero": False, "nice": high is None}
+    if axis.range == (None, None):
+        scale["padding"] = 8  # pixels: no point lies on an axis
     scale |= {"domainMin": low} if low is not None else {}
     scale |= {"domainMax": high} if high is not None else {}
-    ticks = {"tickMinStep": 1, "format": "d"} if axis.title == "epoch" else {"tickCount": 6}
+    ticks = {"tickMinStep": 1, "format": "d"} if axis.title == "epoch" else {"tickCount": 6, "format": "~g"}
     return {"field": channel, "type": "quantitative", "scale": scale, "axis": {"title": axis.title, **ticks}}
 
 
@@ -159,12 +161,17 @@ def _bars(panel: Bars) -> Spec:
     rows = [{"name": name, "value": _short(value)} for name, value in panel.values]
     encoding = {
         "y": {"field": "name", "type": "nominal", "sort": None, "axis": {"title": None}},
-        "x": {"field": "value", "type": "quantitative", "axis": {"title": panel.unit, "tickCount": 5}},
+        "x": {
+            "field": "value",
+            "type": "quantitative",
+            "scale": {"domainMax": 1.15 * max(value for _, value in panel.values)},  # room for the numbers
+            "axis": {"title": panel.unit, "tickCount": 5},
+        },
     }
     text = {"type": "text", "align": "left", "dx": 4, "fontSize": 11}
     layers = [
         {"mark": {"type": "bar", "color": "#0072B2"}, "encoding": {}},
-        {"mark": text, "encoding": {"text": {"field": "value", "format": ".3~s" if panel.unit == "GiB" else ".3~g"}}},
+        {"mark": text, "encoding": {"text": {"field": "value", "format": ".2f" if panel.unit == "GiB" else ".3~g"}}},
     ]
     height = ROW * len(rows) + 20
     return {**FRAME, "height": height, "data": {"values": rows}, "encoding": encoding, "layer": layers}

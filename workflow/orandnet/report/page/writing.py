@@ -131,10 +131,10 @@ def _facts(content: PageContent) -> dict[str, str]:
         "run": settings.run,
         "data": f"{settings.data}: {len(content.data['classes'])} classes; images: {images}",
         "seeds": ", ".join(map(str, settings.seeds)),
-        "made": f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
+        "date": f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
         "commit": commit() or "not a repository",
         "device": ", ".join(sorted({job.device for job in jobs})),
-        "work": f"{_duration(seconds)} in {len(jobs)} jobs, at most {peak:.1f} GiB in one",
+        "time": f"{_duration(seconds)} in {len(jobs)} jobs, at most {peak:.1f} GiB in one",
     }
 
 
