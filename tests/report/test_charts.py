@@ -6,6 +6,7 @@ from itertools import combinations
 import matplotlib as mpl
 import numpy as np
 import pytest
+import vl_convert
 from small_run import CLASSES, SmallRun, config
 
 from orandnet.maps.pictures import SCORE_COLORS
@@ -172,7 +173,6 @@ def test_a_chart_without_panels_is_refused(tmp_path):
 
 
 def test_every_chart_is_a_specification_that_vega_lite_takes(charts):
-    vl_convert = pytest.importorskip("vl_convert")
     for chart in charts.values():
         for specification in specifications(chart):
             assert "currentColor" in json.dumps(specification)

@@ -1,9 +1,8 @@
 """What the report's page and charts show, and what they are made from."""
 
-from typing import Any
-
 from orandnet.config.sections import Config
 from orandnet.plan.cams import curve_methods, naive_of, refined_ensembles, sources_of
+from orandnet.plan.changes import changed_settings
 from orandnet.plan.jobs import histories
 from orandnet.plan.targets import (
     cam_summaries,
@@ -16,8 +15,6 @@ from orandnet.report.settings import ChartSettings, Comparison, EnsembleParts, P
 from orandnet.segmenter.settings import GROUND_TRUTH
 
 VOC_CLASSES = 20
-# how a run is made and not what: the page is not made again for them
-UNSHOWN = ("run", "threads", "export")
 
 
 def cam_details(config: Config) -> list[str]:
@@ -108,38 +105,3 @@ def _segmentation_rows(config: Config) -> dict[str, Comparison]:
         for method, base in bases.items()
         if base in refined_ensembles(config)
     }
-
-
-def changed_settings(config: Config) -> dict[str, str]:
-    """Return the settings that differ from the defaults, as text, by dotted keys."""
-    found: dict[str, str] = {}
-    for name, field in type(config).model_fields.items():
-        if name not in UNSHOWN:
-            default = {} if field.is_required() else _plain(field.default)
-            value = getattr(config, name)
-            required = field.is_required() or default == {}  # names of the user's own: all that was given
-            found |= _differences(name, _given(value) if required else _plain(value), default)
-    return found
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
-
-
-def _given(sections: dict[str, Any]) -> dict[str, Any]:
-    return {name: section.model_dump(mode="json", exclude_defaults=True) for name, section in sections.items()}
-
-
-def _differences(key: str, value: Any, default: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not value:
-        return {} if value == default else {key: _text(value)}
-    known = default if isinstance(default, dict) else {}
-    return {
-        k: v for name, inner in value.items() for k, v in _differences(f"{key}.{name}", inner, known.get(name)).items()
-    }
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else f"{value}"

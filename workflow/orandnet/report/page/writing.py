@@ -66,15 +66,23 @@ def write_page(path: Path, content: PageContent) -> None:
         "figures": content.charts,
         "costs_chart": charts["costs"],
         "costs": costs(content.jobs),
-        "warnings": warned(content.jobs),
+        "warnings": [
+            warning._replace(artifacts=tuple(_below(artifact, path) for artifact in warning.artifacts))
+            for warning in warned(content.jobs)
+        ],
         "versions": versions_used(content.jobs),
         "links": {name: text for name, text in LINKS.items() if (path.parent / name).exists()},
-        "networks": [Path(os.path.relpath(weights, path.parent)).as_posix() for weights in content.weights],
+        "networks": [_below(weights, path) for weights in content.weights],
         "specs": _in_script(specs),
         "vega": Markup(_vega().replace("</script", "<\\/script")),
         "gradient": score_gradient(),
     }
     _write(path, "page.html", values)
+
+
+def _below(artifact: Path | str, page: Path) -> str:
+    """Return the way from the page to a file of its run."""
+    return Path(os.path.relpath(artifact, page.parent)).as_posix()
 
 
 def write_table(path: Path, view: TableView) -> None:
