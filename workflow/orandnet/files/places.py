@@ -114,12 +114,13 @@ def origin_of(path: Path) -> Origin:
         ValueError: if no artifact of a method lies there.
     """
     of_methods = [artifact for artifact, pattern in PLACES.items() if {*METHOD} & {*_names(pattern)}]
-    for artifact in of_methods:
-        if found := _matches(artifact, path):
-            parts = found.groupdict()
-            method = next(parts[name] for name in METHOD if name in parts)
-            known = {name: parts[name] for name in ("schedule", "split", "operator") if name in parts}
-            return Origin(artifact, method, int(parts.get("seed", 0)), **known)
+    found = [(match, artifact) for artifact in of_methods if (match := _matches(artifact, path))]
+    if found:  # of segmenter/irn/scale/seed0 the end is also a place of irn: the longest one holds
+        match, artifact = min(found, key=lambda pair: pair[0].start())
+        parts = match.groupdict()
+        method = next(parts[name] for name in METHOD if name in parts)
+        known = {name: parts[name] for name in ("schedule", "split", "operator") if name in parts}
+        return Origin(artifact, method, int(parts.get("seed", 0)), **known)
     expected = ", ".join(PLACES[artifact] for artifact in of_methods)
     raise ValueError(f"{path}: lies in no known result folder; expected one of {expected}.")
 

@@ -139,7 +139,7 @@ def _axis(channel: str, axis: Axis) -> Spec:
         scale["padding"] = 8  # pixels: no point lies on an axis
     scale |= {"domainMin": low} if low is not None else {}
     scale |= {"domainMax": high} if high is not None else {}
-    ticks = {"tickMinStep": 1, "format": "d"} if axis.title == "epoch" else {"tickCount": 6, "format": "~g"}
+    ticks = {"tickMinStep": 1, "format": "d"} if axis.title == "epoch" else {"tickCount": 6, "format": ".4~g"}
     return {"field": channel, "type": "quantitative", "scale": scale, "axis": {"title": axis.title, **ticks}}
 
 
