@@ -49,7 +49,7 @@ def test_an_unchanged_run_has_nothing_to_do(finished):
 @pytest.mark.parametrize(
     ("changes", "jobs"),
     [
-        ({"evaluation": {"num_thresholds": 51}}, {"evaluation_cam": 7, **REPORT}),
+        ({"evaluation": {"num_thresholds": 51}}, {"evaluation_cam": 7, **TABLES}),
         ({"report": {"panels": 1}}, REPORT),
         (
             {"segmenter": {"label_smoothing": 0.2}},
@@ -161,7 +161,7 @@ def test_an_edit_of_the_confusion_matrix_runs_the_evaluations_only(finished):
         "import numpy as np\n\nADDED = 1\n",
     ):
         jobs = finished.planned("--configfile", "tiny.yaml")
-    assert jobs == {"evaluation_cam": 7, "evaluation_prediction": 6, **REPORT}
+    assert jobs == {"evaluation_cam": 7, "evaluation_prediction": 6, **TABLES}
 
 
 def test_comments_and_docstrings_run_nothing_again(finished):
