@@ -24,6 +24,7 @@ def repository():
 
 try:
     from orandnet.config.sections import load
+    from orandnet.dataset import listing
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
     from orandnet.job.gpu_slots import visible_gpus
     from orandnet.job.input_files import content_of_others, named_inputs
@@ -108,6 +109,14 @@ def named(files):
 
 def others(files):
     return lambda wildcards: content_of_others(files(wildcards))
+
+
+def annotations(wildcards):
+    return listing.annotation_files(CONFIG.dataset)
+
+
+def lists_of_images(wildcards):
+    return listing.source_files(CONFIG.dataset, wildcards.part)
 
 
 def code(stage):
