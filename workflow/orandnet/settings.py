@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # auto: bfloat16 on GPUs that have it, float32 on others and on CPUs
 Precision = Literal["auto", "float32"]
+MAX_SEED = 2**63 - 1  # torch takes no more
 PRECISION = "of the network's products: auto is bfloat16 on GPUs that have it and float32 elsewhere"
 
 

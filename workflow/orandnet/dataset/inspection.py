@@ -18,11 +18,15 @@ from orandnet.job.progress import track
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found: `size` is (H, W); hashes are SHA-256 of the files, "" without a mask."""
+    """What was found: `size` is (H, W); hashes are SHA-256 of the files; `mask_ids` are the mask's ids, ascending.
+
+    Without a mask the two of it are empty.
+    """
 
     size: tuple[int, int]
     image_sha256: str
     mask_sha256: str
+    mask_ids: bytes
 
 
 def inspect(entries: Sequence[Entry], *, mask_ids: Sequence[int], strict: bool, threads: int) -> list[Inspection]:
@@ -64,7 +68,7 @@ def _inspect(entry: Entry, known: np.ndarray) -> Inspection:
     size = decode_rgb(content, entry.image).shape[:2]
     image_sha256 = hashlib.sha256(content).hexdigest()
     if entry.mask is None:
-        return Inspection(size, image_sha256, "")
+        return Inspection(size, image_sha256, "", b"")
     mask = read_mask(entry.mask)
     if mask.shape != size:
         raise ValueError(
@@ -74,7 +78,13 @@ def _inspect(entry: Entry, known: np.ndarray) -> Inspection:
     problem = unknown_ids(mask, known)
     if problem:
         raise ValueError(f"{entry.mask}: {problem}; add their classes, or set other_mask_ids: ignore.")
-    return Inspection(size, image_sha256, hashlib.sha256(entry.mask.read_bytes()).hexdigest())
+    return Inspection(size, image_sha256, hashlib.sha256(entry.mask.read_bytes()).hexdigest(), _ids(mask))
+
+
+def _ids(mask: np.ndarray) -> bytes:
+    there = np.zeros(256, dtype=bool)
+    there[mask.ravel()] = True
+    return bytes(np.flatnonzero(there).tolist())
 
 
 def _pixels(shape: tuple[int, ...]) -> str:

@@ -10,8 +10,11 @@ from orandnet.dataset.layouts.entries import SPLITS, Entry
 from orandnet.dataset.layouts.folder import read_folder, with_classes
 from orandnet.dataset.layouts.voc import read_voc
 from orandnet.dataset.mask_ids import id_translation
+from orandnet.dataset.plausibility import compare_images, compare_masks
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings
+from orandnet.job.progress import say
+from orandnet.job.warnings import warn
 
 
 class Survey(NamedTuple):
@@ -30,11 +33,14 @@ def survey(settings: Settings, *, threads: int = 1) -> Survey:
     entries = read_folder(settings) if settings.kind == "folder" else read_voc(settings)
     labels = read_labels(settings, {entry.image_id: entry.split for entry in entries})
     counts = _images_per_class(classes, entries, labels)
+    say(f"dataset: the classes by their ids in masks, with training images: {_described(classes, counts)}.")
     if settings.limit is None:  # a quick run may miss a class
         refuse(_unlearnable(counts, settings))
     translation = id_translation(classes.file_ids)
     strict = settings.other_mask_ids == "error"
     found = inspect(entries, mask_ids=list(translation), strict=strict, threads=threads)
+    compare_masks(entries, found, labels, classes, quick=settings.limit is not None, warn=warn)
+    compare_images(entries, found, warn=warn)
     masks = [(entry.image_id, seen.mask_sha256) for entry, seen in zip(entries, found, strict=True) if entry.mask]
     ground_truth = {
         "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
@@ -49,6 +55,11 @@ def _images_per_class(classes: Classes, entries: Sequence[Entry], labels: dict) 
     training = (entry.image_id for entry in entries if entry.split in ("train", "train_aug"))
     counts = Counter(name for image_id in training for name in labels[image_id])
     return {name: counts[name] for name in classes.names}
+
+
+def _described(classes: Classes, counts: dict[str, int]) -> str:
+    ids = zip(classes.file_ids, classes.names, strict=True)
+    return ", ".join(f"{file_id} {name} ({counts[name]})" for file_id, name in ids)
 
 
 def _unlearnable(counts: dict[str, int], settings: Settings) -> list[str]:

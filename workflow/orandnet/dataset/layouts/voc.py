@@ -7,13 +7,14 @@ from orandnet.dataset.layouts.entries import (
     IMAGE_SUFFIXES,
     SPLITS,
     Entry,
-    files_by_stem,
+    FilesByStem,
     image_id_of,
     is_image_id,
     wrong_sizes,
 )
 from orandnet.dataset.problems import refuse, repeated
 from orandnet.dataset.settings import Lists, Settings
+from orandnet.dataset.text import read_text, text_lines
 from orandnet.job.progress import say
 
 
@@ -30,11 +31,22 @@ def read_voc(settings: Settings) -> list[Entry]:
     ids = _split_ids(root, settings.lists, settings.limit)
     counts = {split: len(ids[split]) for split in SPLITS} | {"train_aug": len(ids["train"]) + len(ids["train_aug"])}
     refuse(wrong_sizes(settings, counts, {split: f"the list {name}" for split, name in settings.lists}))
-    images = files_by_stem((root / "JPEGImages").iterdir(), IMAGE_SUFFIXES)
-    masks = files_by_stem(mask_folder(settings).iterdir(), (".png",))
+    listed = [image_id for split in SPLITS for image_id in ids[split]]
+    images = _files(root / "JPEGImages", IMAGE_SUFFIXES, listed)
+    masks = _files(mask_folder(settings), (".png",), listed)
     rows = [(split, image_id) for split in SPLITS for image_id in ids[split]]
     refuse(_missing_files(rows, images, masks, settings))
     return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
+
+
+def _files(folder: Path, suffixes: tuple[str, ...], image_ids: list[str]) -> dict[str, Path]:
+    """The files of a folder by id; those that are not there are looked for in the folders in it."""
+    found = FilesByStem(folder.iterdir(), suffixes).of(image_ids)
+    others = [image_id for image_id in image_ids if image_id not in found]
+    inner = [path for path in folder.iterdir() if path.is_dir()] if others else []
+    if not inner:
+        return found
+    return found | FilesByStem((path for place in inner for path in place.rglob("*")), suffixes).of(others)
 
 
 def mask_folder(settings: Settings) -> Path:
@@ -58,7 +70,7 @@ def source_files(settings: Settings) -> list[Path]:
     if settings.kind == "scenes":
         return []
     if settings.kind == "coco":
-        candidates = [settings.root / "annotations" / f"instances_{split}2014.json" for split in ("train", "val")]
+        candidates = [settings.root / part.annotations for part in settings.coco.splits().values() if part is not None]
         return [path for path in candidates if path.is_file() and not settings.download]
     folder = settings.root / "ImageSets" / "Segmentation"
     names = [getattr(settings.lists, split) for split in SPLITS]
@@ -83,17 +95,25 @@ def training_ids(settings: Settings) -> list[str]:
 def read_list(path: Path) -> list[str]:
     """Return the image ids of a list: a bare id per line, or the paths of an image and its mask."""
     ids, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(text_lines(read_text(path)), start=1):
         fields = line.split()
         if not fields:
             continue
         image_id = image_id_of(fields[0])
-        if not is_image_id(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
-            problems.append(f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask.")
+        if not is_image_id(image_id) or len(fields) > 2 or (fields[1:] and not _is_mask(fields[1])):
+            problems.append(
+                f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask. Names with "
+                "spaces go into a CSV (kind: folder)."
+            )
         ids.append(image_id)
     problems += [f"{path}: {image_id} is listed twice; remove one line." for image_id in repeated(ids)]
     refuse(problems)
     return ids
+
+
+def _is_mask(field: str) -> bool:
+    """Whether a second field of a line is a mask's file, and not VOC's 1 or -1 of a class."""
+    return "/" in field or "\\" in field or field.lower().endswith(".png")
 
 
 def _split_ids(root: Path, lists: Lists, limit: int | None) -> dict[str, list[str]]:
