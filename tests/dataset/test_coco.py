@@ -156,16 +156,31 @@ def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
         (lambda its: its["annotations"][0].update(area="large"), "annotation 5 has the area 'large'"),
         (lambda its: its["annotations"][0].update(bbox=[1, 2]), "has the bbox [1, 2]; write [x, y, width, height]"),
         (lambda its: its["annotations"][0].pop("image_id"), "annotation 5: has the image_id None"),
-        (lambda its: its["annotations"][0].pop("segmentation"), "annotation 5 cannot be drawn (has neither outline nor"),
+        (
+            lambda its: its["annotations"][0].pop("segmentation"),
+            "annotation 5 cannot be drawn (has neither outline nor",
+        ),
         (
             lambda its: its["annotations"][0].update(segmentation=[], bbox=[2, 2, 6, 6]),
             "has a box and no outline; dataset.coco.boxes: ignore",
         ),
         (lambda its: its["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, "x"]]), "annotation 5 cannot be drawn"),
-        (lambda its: its["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, 1e30]]), "no list of x and y in pixels"),
-        (lambda its: its["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "no list of x and y in pixels"),
-        (lambda its: its["annotations"][0].update(segmentation={"counts": [3, 4], "size": [1, 1]}), "of the size [1, 1]"),
-        (lambda its: its["annotations"][0].update(segmentation={"counts": [3], "size": [20, 30]}), "add up to 3, not to"),
+        (
+            lambda its: its["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, 1e30]]),
+            "no list of x and y in pixels",
+        ),
+        (
+            lambda its: its["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, 6, 7]]),
+            "no list of x and y in pixels",
+        ),
+        (
+            lambda its: its["annotations"][0].update(segmentation={"counts": [3, 4], "size": [1, 1]}),
+            "of the size [1, 1]",
+        ),
+        (
+            lambda its: its["annotations"][0].update(segmentation={"counts": [3], "size": [20, 30]}),
+            "add up to 3, not to",
+        ),
         (lambda its: its["annotations"][0].update(segmentation={"counts": "~~~", "size": [20, 30]}), "are damaged"),
         (lambda its: its["images"].append({**its["images"][0], "id": 99}), None),  # not annotated: no image of ours
         (lambda its: its["annotations"].append({**its["annotations"][0], "image_id": 77}), None),  # said
@@ -261,7 +276,12 @@ def test_own_files_of_any_name_are_splits(tmp_path):
         ("9", "val", "valid/9.jpg"),
     ]
     out = tmp_path / "out"
-    run(output=out / "i.csv", manifest_output=out / "manifest.json", ground_truth_output=out / "g.json", settings=settings)
+    run(
+        output=out / "i.csv",
+        manifest_output=out / "manifest.json",
+        ground_truth_output=out / "g.json",
+        settings=settings,
+    )
     assert [record.size for record in read_index(out / "i.csv").records] == [SIZE] * 5
 
 
@@ -272,7 +292,9 @@ def test_one_file_is_split_where_there_is_no_other(tmp_path):
 
 
 def test_a_category_that_no_training_image_shows_is_refused_or_left_out(settings, tmp_path):
-    edit(settings, "train", lambda its: its.update(annotations=[a for a in its["annotations"] if a["category_id"] < 90]))
+    edit(
+        settings, "train", lambda its: its.update(annotations=[a for a in its["annotations"] if a["category_id"] < 90])
+    )
     with pytest.raises(ValueError, match="no training image shows toothbrush, which another split does; "):
         convert_coco(tmp_path / "out", settings, threads=1)
     given = Settings(**{**settings.model_dump(), "other_mask_ids": "ignore"})

@@ -117,7 +117,11 @@ def _faults(
         yield (
             f"{path}: labels {image_id} with {', '.join(others)}, outside dataset.classes; "
             "add the class"
-            + (", or correct the label." if path.suffix.lower() in TABLE_SUFFIXES else ", or set other_mask_ids: ignore.")
+            + (
+                ", or correct the label."
+                if path.suffix.lower() in TABLE_SUFFIXES
+                else ", or set other_mask_ids: ignore."
+            )
         )
     elif split in ("train", "train_aug") and not (found and found.names):
         yield (

@@ -72,14 +72,14 @@ def _cells(path: Path, text: str, separator: str) -> Iterator[_Line]:
             cells = next(reader, None)
         except csv.Error as error:
             raise ValueError(
-                f"{path}: line {line} cannot be read ({error}); close its quotes (\"), and double those inside a cell."
+                f'{path}: line {line} cannot be read ({error}); close its quotes ("), and double those inside a cell.'
             ) from None
         if cells is None:
             return
         over = next((cell for cell in cells if "\n" in cell or "\r" in cell), None)
         if over is not None:
             raise ValueError(
-                f"{path}: line {line} has a cell that goes on over the next line, {_short(over)}; close its quotes (\")."
+                f'{path}: line {line} has a cell that goes on over the next line, {_short(over)}; close its quotes (").'
             )
         yield _Line(line, [cell.strip() for cell in cells])
 
@@ -117,7 +117,7 @@ def _fitted(path: Path, line: int, cells: list[str], columns: list[str], separat
         raise ValueError(
             f"{path}: line {line} has {len(cells)} cells, {_short(separator.join(cells))}, the header "
             f"{len(columns)}; write one {mark} between columns"
-            + (", and `;` between classes." if separator == "," else ", and quotes (\") around classes joined by `;`.")
+            + (", and `;` between classes." if separator == "," else ', and quotes (") around classes joined by `;`.')
         )
     return cells
 
