@@ -25,8 +25,9 @@ def run(
     from orandnet.networks.device import place, select_device
 
     where = select_device(device)
-    network, trained = load_classifier(weights)
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    images = read_index(index)
+    network, trained = load_classifier(weights, images.class_names)
+    records = shard_slice(images.subset("train_aug"), shard)
     made = cams(place(network, where), records, settings, trained, where)
     write_shard(output, track(made, "cam", len(records)))
 
