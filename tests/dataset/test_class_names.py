@@ -16,7 +16,7 @@ def test_numbers_in_names_sort_as_numbers():
         (["cat", "Cat"], "the class 'Cat' is t:0's 'cat' in another form"),
         (["dining table", "dining_table"], "in another form"),
         (["café", "cafe\u0301"], "in another form"),
-        (["cat", "ｃａｔ"], "in another form"),
+        (["cat", "\uff43\uff41\uff54"], "in another form"),
         (["cat", "nan"], "'nan' reads as a missing label"),
         (["cat", "N/A"], "reads as a missing label"),
         (["cat", "None"], "reads as a missing label"),

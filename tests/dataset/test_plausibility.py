@@ -40,8 +40,8 @@ def test_masks_that_show_what_the_labels_say_are_not_mentioned():
         ([("cat", [0]), ("dog", [0])], "the 2 masks hold background alone, while the class 'cat' has the id 8; "),
         (
             [("cat", [0, CAT]), ("dog", [0, CAT])] * 3,
-            "3 of 6 masks show none of their images' labels: x1 is labelled 'dog' (id 12), and so are 2 more; 3 of these "
-            "3 masks show id 8 ('cat'); give dataset.classes in the order of the masks' ids",
+            "3 of 6 masks show none of their images' labels: x1 is labelled 'dog' (id 12), and so are 2 more; 3 of "
+            "these 3 masks show id 8 ('cat'); give dataset.classes in the order of the masks' ids",
         ),
         ([("cat", [DOG]), ("dog", [CAT])] * 2, "4 of 4 masks show none of their images' labels"),
     ],
@@ -68,8 +68,8 @@ def test_a_class_without_a_true_pixel_is_said_for_each_split_that_is_scored():
     assert said == [
         (
             "classes_without_true_pixels",
-            "dataset.masks: no mask of train (1 images) shows 'dog'; what is predicted as such a class there is an error, "
-            "and its recall is undefined.",
+            "dataset.masks: no mask of train (1 images) shows 'dog'; what is predicted as such a class there is an "
+            "error, and its recall is undefined.",
         )
     ]
 

@@ -145,12 +145,14 @@ def test_weights_of_other_classes_are_refused_with_both_lists():
         with pytest.raises(ValueError, match=r"w: trained for the classes \('cat', 'dog'\), but the data set has \('"):
             described_classes("w", metadata, other)
     for damaged in ({}, {"classes": "["}, {"classes": "3"}):
-        with pytest.raises(ValueError, match="w: does not tell its classes; train it again."):
+        with pytest.raises(ValueError, match=r"w: does not tell its classes; train it again\."):
             described_classes("w", damaged, None)
 
 
 def test_settings_in_weights_that_are_not_understood_are_one_line():
     assert described("w", {"key": Backbone().canonical_json()}, "key", Backbone) == Backbone()
     for metadata in ({}, {"key": "{"}, {"key": '{"modle": 1}'}):
-        with pytest.raises(ValueError, match=r"^w: holds .* of key; give weights that the stage of this version wrote.$"):
+        with pytest.raises(
+            ValueError, match=r"^w: holds .* of key; give weights that the stage of this version wrote.$"
+        ):
             described("w", metadata, "key", Backbone)

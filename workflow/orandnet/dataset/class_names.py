@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 
 MISSING = {"nan", "nat", "na", "n/a", "<na>", "#n/a", "none", "null", "nil", "-", "--", "?", "", "unknown", "unlabeled"}
-QUOTES = "\"'`´‘’“”„«»"
+QUOTES = "\"'`\u00b4\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"  # plain, typographic and French ones
 JOINTS = re.compile(r"[|/+&\s]+")
 ALIKE = 0.8  # difflib's ratio from which a rare name may be a slip of a frequent one
 RARE = 0.1  # share of the other's images
@@ -45,8 +45,8 @@ def doubtful_names(found: Mapping[str, object]) -> list[str]:
         other = by_form.setdefault(plain_form(name), name)
         if other != name:
             problems.append(
-                f"{place}: the class {name!r} is {found[other]}'s {other!r} in another form; write one of them, or list "
-                "both in dataset.classes."
+                f"{place}: the class {name!r} is {found[other]}'s {other!r} in another form; write one of them, or "
+                "list both in dataset.classes."
             )
         elif reason := _reason(name, found):
             problems.append(f"{place}: {name!r} {reason}, or list it in dataset.classes.")

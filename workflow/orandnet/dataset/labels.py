@@ -192,13 +192,16 @@ def _keys_of(path: Path, image_ids: Collection[str], rows: dict[str, np.ndarray]
     for image_id, key in keys.items():
         if owners.setdefault(key, image_id) != image_id:
             raise ValueError(
-                f"{path}: has one vector, {key}, for the images {owners[key]} and {image_id}; write the whole ids as keys."
+                f"{path}: has one vector, {key}, for the images {owners[key]} and {image_id}; write the whole ids as "
+                "keys."
             )
     return keys
 
 
 def _label_vectors(path: Path, *, num_needed: int, exact: bool) -> tuple[dict[str, np.ndarray], int]:
-    """0/1 vectors by id (text without folder and suffix, or the digits of a number such as 2007000032), and their length.
+    """0/1 vectors by id, and their length.
+
+    An id is text without folder and suffix, or the digits of a number such as 2007000032.
 
     With a plain list of classes the vectors must have as many columns, else the columns would belong to other
     classes than the list says (`exact`).

@@ -70,8 +70,8 @@ def compare_masks(
         if part and missing:
             warn(
                 "classes_without_true_pixels",
-                f"dataset.masks: no mask of {split} ({len(part)} images) shows {_listed(missing)}; what is predicted as "
-                "such a class there is an error, and its recall is undefined.",
+                f"dataset.masks: no mask of {split} ({len(part)} images) shows {_listed(missing)}; what is predicted "
+                "as such a class there is an error, and its recall is undefined.",
             )
     _count_differences(pairs, warn)
 
@@ -93,8 +93,8 @@ def _no_foreground(pairs: list[Pair], classes: Classes) -> list[str]:
     folder = pairs[0].entry.mask.parent
     if any(pair.ignored for pair in pairs):
         return [
-            f"{folder}: the {len(pairs)} masks hold no class, only 0 and 255, and 255 counts nowhere: the class {first}; "
-            "write it as that, not as 255."
+            f"{folder}: the {len(pairs)} masks hold no class, only 0 and 255, and 255 counts nowhere: the class "
+            f"{first}; write it as that, not as 255."
         ]
     return [f"{folder}: the {len(pairs)} masks hold background alone, while the class {first}; give the true masks."]
 
@@ -116,9 +116,9 @@ def _contradictions(pairs: list[Pair], classes: Classes) -> list[str]:
     ids = dict(zip(classes.names, classes.file_ids, strict=True))
     return [
         f"{its[0].entry.mask.parent}: {len(against)} of {len(compared)} masks show none of their images' labels: "
-        f"{its[0].entry.image_id} is labelled {name!r} (id {ids[name]}), and so are {len(its) - 1} more; {count} of these "
-        f"{len(its)} masks show id {ids[instead]} ({instead!r}); give dataset.classes in the order of the masks' ids, "
-        "or as a mapping of name to id."
+        f"{its[0].entry.image_id} is labelled {name!r} (id {ids[name]}), and so are {len(its) - 1} more; {count} of "
+        f"these {len(its)} masks show id {ids[instead]} ({instead!r}); give dataset.classes in the order of the masks' "
+        "ids, or as a mapping of name to id."
     ]
 
 

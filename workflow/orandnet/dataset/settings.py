@@ -18,7 +18,8 @@ def check_classes(classes: list[str] | dict[str, int]) -> None:
     for name in classes:
         if name.casefold() == "background" or set(name) & set(";,") or not name.isprintable():
             raise ValueError(
-                f"{name!r} cannot be a class name; leave out the background, and `;`, `,` and what is not seen in names."
+                f"{name!r} cannot be a class name; leave out the background, and `;`, `,` and what is not seen in "
+                "names."
             )
     values = list(classes.values()) if isinstance(classes, dict) else classes
     twice = sorted({value for value in values if values.count(value) > 1})
@@ -103,8 +104,8 @@ class Coco(Section):
     test: CocoSplit | None = Field(default=None, description="Images to predict; annotations are not needed.")
     boxes: Literal["error", "ignore"] = Field(
         default="error",
-        description="What becomes of objects that have a box and no outline. error: they are refused; ignore: their box "
-        "counts as 255 in the true masks. Their labels count in any case.",
+        description="What becomes of objects that have a box and no outline. error: they are refused; ignore: their "
+        "box counts as 255 in the true masks. Their labels count in any case.",
     )
 
     def splits(self) -> dict[str, CocoSplit | None]:
@@ -118,7 +119,8 @@ class FetchSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = Field(
         default="scenes",
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; coco: COCO "
-        "2014 or one's own JSON of COCO instances, labels and masks from the annotations; folder: images in a folder and a CSV of labels.",
+        "2014 or one's own JSON of COCO instances, labels and masks from the annotations; folder: images in a folder "
+        "and a CSV of labels.",
     )
     root: Path | None = Field(
         default=None,

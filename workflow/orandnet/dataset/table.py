@@ -1,7 +1,7 @@
 """CSV files that people wrote: every cell is read, or the line is named.
 
-Comma, tab or semicolon may separate columns; the header says which. What follows holds for each row: as many cells as the
-header has, none over several lines, so that an unclosed quote cannot swallow what follows.
+Comma, tab or semicolon may separate columns; the header says which. Each row has as many cells as the header, none of
+them over several lines, so that an unclosed quote cannot swallow what follows.
 """
 
 import csv

@@ -74,7 +74,9 @@ def described(path: Path | str, metadata: Mapping[str, str], key: str, section: 
         return section.model_validate_json(metadata[key])
     except (KeyError, ValidationError) as error:
         reason = "no settings" if isinstance(error, KeyError) else "settings that are not understood"
-        raise ValueError(f"{path}: holds {reason} of {key}; give weights that the stage of this version wrote.") from None
+        raise ValueError(
+            f"{path}: holds {reason} of {key}; give weights that the stage of this version wrote."
+        ) from None
 
 
 def described_classes(path: Path | str, metadata: Mapping[str, str], wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -114,8 +116,8 @@ def fill_network(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], 
             name = names[0]
             shapes = f", {tuple(weights[name].shape)} for {tuple(own[name].shape)}" if names is unfit else ""
             raise ValueError(
-                f"{path}: {what} {len(names)} of the {len(own)} tensors of the network it describes, first {name}{shapes}; "
-                "train it again."
+                f"{path}: {what} {len(names)} of the {len(own)} tensors of the network it describes, first "
+                f"{name}{shapes}; train it again."
             )
     spoilt = sorted(name for name, tensor in weights.items() if not torch.isfinite(tensor).all())
     if spoilt:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from orandnet.files.checkpoint import described, fill_network, load_weights, save_weights
 from orandnet.files.store import CamStore, write_shard
 from orandnet.job.progress import track
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.networks.device import place, select_device
 from orandnet.orandnet.loss import LOSSES
 from orandnet.orandnet.maps import refine
@@ -79,7 +80,7 @@ def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, devic
     refining = settings.model_copy(update=trained.model_dump(include={"inputs", "input_stride", "loss"}))
     store = CamStore([or_cams])
     cams = (refine(network, store[image_id], refining, where) for image_id in store.image_ids)
-    write_shard(output, track(cams, "orandnet cam", len(store)))
+    write_shard(output, warned_if_flat(track(cams, "orandnet cam", len(store)), "orandnet cam"))
 
 
 COMMANDS = {"train": train, "cam": cam}

@@ -67,8 +67,8 @@ def _classes(settings: Settings, found: dict[str, Annotations]) -> dict[Id, str]
         other = next((c for c, name in its.categories.items() if names.setdefault(c, name) != name), None)
         if other is not None:
             raise ValueError(
-                f"{path}: calls the category {other} {its.categories[other]!r}, another file {names[other]!r}; give the "
-                "files of one release."
+                f"{path}: calls the category {other} {its.categories[other]!r}, another file {names[other]!r}; give "
+                "the files of one release."
             )
         used["train" if split in ("train", "train_aug") else "others"] |= {
             one.category for picture in its.pictures for one in picture.instances

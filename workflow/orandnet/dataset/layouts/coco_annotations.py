@@ -22,8 +22,8 @@ Id = int | str
 class Instance(NamedTuple):
     """An annotated object, or a crowd.
 
-    `segmentation` is a list of polygons or run lengths (RLE); None without an outline. `area` is None where the file has
-    none. `box` is (x, y, width, height) in pixels.
+    `segmentation` is a list of polygons or run lengths (RLE); None without an outline. `area` is None where the file
+    has none. `box` is (x, y, width, height) in pixels.
     """
 
     annotation_id: Id

@@ -30,7 +30,7 @@ def image_id_of(field: str) -> str:
 
 
 def is_image_id(text: str) -> bool:
-    """Return whether a text can name the files of an image: one part of a path, not hidden, without control characters."""
+    """Return whether a text can name the files of an image: one part of a path, not hidden, no control characters."""
     return (
         bool(text)
         and text == text.strip()

@@ -58,8 +58,8 @@ def _check_numbers(path: Path, names: list[str]) -> None:
         if moved:
             mapping = ", ".join(f'"{name}": {int(name)}' for name in names[:3])
             raise ValueError(
-                f"{path}: the classes are the numbers {', '.join(names)}, which would get the mask ids 1 to {len(names)}; "
-                f"write the ids of the masks, dataset.classes: {{{mapping}, ...}}."
+                f"{path}: the classes are the numbers {', '.join(names)}, which would get the mask ids 1 to "
+                f"{len(names)}; write the ids of the masks, dataset.classes: {{{mapping}, ...}}."
             )
 
 
