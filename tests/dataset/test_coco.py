@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as rle
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
-from orandnet.dataset.layouts.coco import convert_coco
-from orandnet.dataset.layouts.coco_annotations import Instance, Picture, draw_mask, read_annotations, run_lengths
-from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run
-from orandnet.files.mask import read_mask
+from orandnet.dataset.layouts.coco import draw_coco_masks, read_coco_names, write_coco_labels
+from orandnet.dataset.layouts.coco_annotations import Instance, Picture, read_annotations
+from orandnet.dataset.layouts.coco_masks import draw_mask, run_lengths
+from orandnet.dataset.settings import MaskSettings, Settings
+from orandnet.dataset.stage import make_all
+from orandnet.files.mask import read_mask, write_mask
+from whole_dataset import survey, true_masks, whole
 
 SIZE = (20, 30)
 # ids have gaps, as in COCO, and stand in no order
@@ -92,22 +93,21 @@ def edit(settings, split, change):
 
 
 def test_the_index_has_the_annotated_images_with_all_their_categories(settings, tmp_path):
-    outputs = [tmp_path / "out" / name for name in ("index.csv", "manifest.json", "ground_truth.json")]
+    out = tmp_path / "out"
     sizes = {"train": 2, "train_aug": 2, "val": 1}
     checked = Settings(**{**settings.model_dump(), "expected_sizes": sizes})
-    run(output=outputs[0], manifest_output=outputs[1], ground_truth_output=outputs[2], settings=checked, threads=2)
-    index = read_index(outputs[0])
+    make_all(out, checked, threads=2)
+    index = read_index(out / "index.csv")
     assert index.class_names == ("person", "dog", "toothbrush")
     assert [(record.image_id, record.split, record.classes) for record in index.records] == [
         ("COCO_train2014_000000000009", "train", (PERSON, DOG)),
         ("COCO_train2014_000000000012", "train", (DOG, BRUSH)),
         ("COCO_val2014_000000000042", "val", (PERSON, BRUSH)),
     ]
-    truth = GroundTruth(outputs[0], outputs[2])
-    true = truth.read("COCO_val2014_000000000042")
+    true = true_masks(out, "val").read("COCO_val2014_000000000042")
     assert true.shape == SIZE
     assert set(np.unique(true)) == {BRUSH, 255}
-    assert "masks" not in outputs[1].read_text()
+    assert "masks" not in (out / "manifest.json").read_text()
 
 
 def test_small_lies_over_large_and_both_over_crowds(settings):
@@ -128,16 +128,31 @@ def test_polygons_and_both_kinds_of_run_lengths_are_read(settings):
 
 def test_masks_of_another_maker_are_taken_instead(settings, tmp_path):
     given = Settings(**{**settings.model_dump(), "masks": "SegmentationClass"})
-    converted = convert_coco(tmp_path / "out", given, threads=1)
-    assert converted.masks == "SegmentationClass"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.csv"]
+    for row in survey(settings).rows:
+        write_mask(settings.root / "SegmentationClass" / f"{row['image_id']}.png", np.full(SIZE, BRUSH, np.uint8))
+    make_all(tmp_path / "out", given)
+    assert sorted(path.name for path in (tmp_path / "out" / "coco").iterdir()) == ["categories.json", "labels.csv"]
+    assert whole(tmp_path / "out").num_masks == 3
+    assert (true_masks(tmp_path / "out").read("COCO_train2014_000000000009") == BRUSH).all()
 
 
 def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
-    convert_coco(tmp_path / "out", Settings(**{**settings.model_dump(), "limit": 1}), threads=1)
-    names = sorted(path.stem for path in (tmp_path / "out" / "masks").iterdir())
+    make_all(tmp_path / "out", Settings(**{**settings.model_dump(), "limit": 1}))
+    masks = tmp_path / "out" / "coco" / "masks"
+    names = sorted(path.stem for path in masks.iterdir())
     assert names == ["COCO_train2014_000000000009", "COCO_val2014_000000000042"]
-    assert read_mask(tmp_path / "out" / "masks" / f"{names[0]}.png")[4, 4] == DOG
+    assert read_mask(masks / f"{names[0]}.png")[4, 4] == DOG
+
+
+def convert(folder, settings):
+    """Write labels and all masks, and return the class names."""
+    labels = folder / "labels.csv"
+    write_coco_labels(labels, settings)
+    its = settings.narrowed_to(MaskSettings)
+    ids = {row[0] for row in rows_of(folder)}
+    for part in ("train_aug", "val"):
+        draw_coco_masks(folder / "masks", its, labels, part=part, image_ids=ids, threads=1)
+    return read_coco_names(labels)
 
 
 @pytest.mark.parametrize(
@@ -189,10 +204,10 @@ def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
 def test_faulty_annotations_are_named(settings, tmp_path, change, message):
     edit(settings, "train", change)
     if message is None:
-        convert_coco(tmp_path / "out", settings, threads=1)
+        convert(tmp_path / "out", settings)
         return
     with pytest.raises(ValueError, match=re.escape(message)) as error:
-        convert_coco(tmp_path / "out", settings, threads=1)
+        convert(tmp_path / "out", settings)
     assert "; " in str(error.value)
     assert "train2014" in str(error.value)
 
@@ -200,7 +215,7 @@ def test_faulty_annotations_are_named(settings, tmp_path, change, message):
 def test_two_files_with_other_categories_are_refused(settings, tmp_path):
     edit(settings, "val", lambda content: content["categories"][0].update(name="brush"))
     with pytest.raises(ValueError, match=r"val2014\.json: calls the category 90 'brush', another file 'toothbrush'; "):
-        convert_coco(tmp_path / "out", settings, threads=1)
+        convert(tmp_path / "out", settings)
 
 
 def rows_of(folder):
@@ -221,10 +236,10 @@ def as_written_by_other_tools(content):
 
 
 def test_files_of_other_tools_mean_the_same(settings, tmp_path, capsys):
-    before = convert_coco(tmp_path / "first", settings, threads=1)
+    before = convert(tmp_path / "first", settings)
     edit(settings, "train", as_written_by_other_tools)
-    after = convert_coco(tmp_path / "second", settings, threads=1)
-    assert before.classes == after.classes == ["person", "dog", "toothbrush"]
+    after = convert(tmp_path / "second", settings)
+    assert before == after == ["person", "dog", "toothbrush"]
     for name in ("COCO_train2014_000000000009", "COCO_train2014_000000000012"):
         first, second = (read_mask(tmp_path / folder / "masks" / f"{name}.png") for folder in ("first", "second"))
         np.testing.assert_array_equal(first, second)
@@ -237,7 +252,7 @@ def test_files_of_other_tools_mean_the_same(settings, tmp_path, capsys):
 def test_boxes_without_outlines_are_ignored_pixels_if_asked(settings, tmp_path):
     edit(settings, "train", lambda its: its["annotations"][0].update(segmentation=[], bbox=[25.5, 15, 9, 9]))
     given = Settings(**{**settings.model_dump(), "coco": {"boxes": "ignore"}})
-    convert_coco(tmp_path / "out", given, threads=1)
+    convert(tmp_path / "out", given)
     mask = read_mask(tmp_path / "out" / "masks" / "COCO_train2014_000000000009.png")
     assert (mask[15:, 25:] == 255).all()
     assert mask[4, 4] == PERSON  # the dog's outline is gone
@@ -267,7 +282,7 @@ def test_own_files_of_any_name_are_splits(tmp_path):
         "val": ("valid", ["1.jpg", "C:\\data\\9.jpg"]),
     }
     settings = write_own(tmp_path / "own", layout)
-    convert_coco(tmp_path / "out", settings, threads=1)
+    convert(tmp_path / "out", settings)
     assert [(row[0], row[2], row[3]) for row in rows_of(tmp_path / "out")] == [
         ("Train set_1", "train", "Train set/1.jpg"),  # there are two 1.jpg
         ("IMG (2)", "train", "Train set/IMG (2).jpg"),
@@ -275,19 +290,18 @@ def test_own_files_of_any_name_are_splits(tmp_path):
         ("valid_1", "val", "valid/1.jpg"),
         ("9", "val", "valid/9.jpg"),
     ]
-    out = tmp_path / "out"
-    run(
-        output=out / "i.csv",
-        manifest_output=out / "manifest.json",
-        ground_truth_output=out / "g.json",
-        settings=settings,
-    )
-    assert [record.size for record in read_index(out / "i.csv").records] == [SIZE] * 5
+    assert [(row["image_id"], row["split"]) for row in survey(settings).rows] == [
+        ("Train set_1", "train"),
+        ("IMG (2)", "train"),
+        ("3", "train"),
+        ("valid_1", "val"),
+        ("9", "val"),
+    ]
 
 
 def test_one_file_is_split_where_there_is_no_other(tmp_path):
     settings = write_own(tmp_path / "own", {"train": ("all", [f"{n}.jpg" for n in range(1, 7)])})
-    convert_coco(tmp_path / "out", settings, threads=1)
+    convert(tmp_path / "out", settings)
     assert [row[0] for row in rows_of(tmp_path / "out") if row[2] == "val"] == ["5"]
 
 
@@ -296,9 +310,9 @@ def test_a_category_that_no_training_image_shows_is_refused_or_left_out(settings
         settings, "train", lambda its: its.update(annotations=[a for a in its["annotations"] if a["category_id"] < 90])
     )
     with pytest.raises(ValueError, match="no training image shows toothbrush, which another split does; "):
-        convert_coco(tmp_path / "out", settings, threads=1)
+        convert(tmp_path / "out", settings)
     given = Settings(**{**settings.model_dump(), "other_mask_ids": "ignore"})
-    assert convert_coco(tmp_path / "out", given, threads=1).classes == ["person", "dog"]
+    assert convert(tmp_path / "out", given) == ["person", "dog"]
     assert set(np.unique(read_mask(tmp_path / "out" / "masks" / "COCO_val2014_000000000042.png"))) == {255}
 
 
@@ -323,4 +337,4 @@ def test_no_text_of_run_lengths_reaches_cocos_code_unchecked(text):
 def test_missing_annotations_are_named(settings, tmp_path):
     path_of(settings.root, "val").unlink()
     with pytest.raises(ValueError, match=r"instances_val2014\.json: there is no such file, needed for dataset\.kind"):
-        convert_coco(tmp_path / "out", settings, threads=1)
+        make_all(tmp_path / "out", settings)

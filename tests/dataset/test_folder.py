@@ -1,17 +1,17 @@
 """A folder of images with a CSV of labels, with and without masks."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run
-from orandnet.dataset.survey import survey
+from orandnet.dataset.stage import make_all
 from orandnet.files.mask import write_mask
+from whole_dataset import survey, true_masks
 
 ROWS = {"p1": "owl;fox,train", "p2": "fox,train", "p3": "owl,train_aug", "q1": "fox,val", "t1": ",test"}
 
@@ -50,13 +50,8 @@ def refused(settings, message):
 
 
 def test_classes_and_splits_come_from_the_csv(settings, tmp_path):
-    outputs = {
-        "output": tmp_path / "out" / "index.csv",
-        "manifest_output": tmp_path / "out" / "manifest.json",
-        "ground_truth_output": tmp_path / "out" / "ground_truth.json",
-    }
-    run(**outputs, settings=settings)
-    index = read_index(outputs["output"])
+    make_all(tmp_path / "out", settings)
+    index = read_index(tmp_path / "out" / "index.csv")
     assert index.class_names == ("fox", "owl")
     assert [(r.image_id, r.split, r.classes) for r in index.records] == [
         ("p1", "train", (1, 2)),
@@ -65,9 +60,15 @@ def test_classes_and_splits_come_from_the_csv(settings, tmp_path):
         ("q1", "val", (1,)),
         ("t1", "test", ()),
     ]
-    truth = GroundTruth(outputs["output"], outputs["ground_truth_output"])
-    with pytest.raises(ValueError, match="p1: has no true mask"):
-        truth.read("p1")
+    assert not (tmp_path / "out" / "ground_truth").exists()
+
+
+def test_an_image_without_a_mask_is_named_when_its_mask_is_asked_for(settings, tmp_path):
+    make_all(tmp_path / "out", with_masks(settings, "p1", "p2", "q1"))
+    truth = true_masks(tmp_path / "out")
+    assert truth.read("p1").shape == (8, 10)
+    with pytest.raises(ValueError, match="p3: has no true mask"):
+        truth.read("p3")
 
 
 def test_a_class_list_fixes_the_order_and_refuses_other_names(settings):
@@ -77,10 +78,10 @@ def test_a_class_list_fixes_the_order_and_refuses_other_names(settings):
 
 def test_masks_are_optional_for_train_aug_and_lie_in_a_folder_of_the_root_or_elsewhere(settings, tmp_path):
     given = with_masks(settings, "p1", "p2", "q1")
-    assert survey(given).ground_truth["num_masks"] == 3
-    assert survey(changed(given, masks=str(settings.root / "images" / ".." / "masks"))).ground_truth["num_masks"] == 3
+    assert survey(given).num_masks == 3
+    assert survey(changed(given, masks=str(settings.root / "images" / ".." / "masks"))).num_masks == 3
     (settings.root / "masks").rename(tmp_path / "elsewhere")
-    assert survey(changed(settings, masks=str(tmp_path / "elsewhere"))).ground_truth["num_masks"] == 3
+    assert survey(changed(settings, masks=str(tmp_path / "elsewhere"))).num_masks == 3
 
 
 def test_a_train_or_val_image_without_mask_is_named(settings):
@@ -164,7 +165,7 @@ def test_an_accent_is_one_character_or_two(settings):
     image = settings.root / "images" / "p" / "p1.jpg"
     image.rename(image.with_stem("caf\u00e9"))
     write_csv(settings.root, "cafe\u0301,owl,train", "q1,owl,val")
-    assert survey(settings).rows[0]["image"] == image.with_stem("caf\u00e9")
+    assert survey(settings).rows[0]["image"] == str(image.with_stem("caf\u00e9"))
     write_csv(settings.root, "cafe\u0301,owl,train", "caf\u00e9,owl,train", "q1,owl,val")
     refused(settings, "keep one id")
 
@@ -176,7 +177,7 @@ def test_a_column_image_says_where_the_files_lie(settings):
         "two,owl,val,images/q/q1.jpg",
         head="image_id,labels,split,image",
     )
-    assert [row["image"].name for row in survey(settings).rows] == ["p1.jpg", "q1.jpg"]
+    assert [Path(row["image"]).name for row in survey(settings).rows] == ["p1.jpg", "q1.jpg"]
     write_csv(settings.root, "one,owl,train,p1.jpg", "two,owl,val,images/q/q1.jpg", head="image_id,labels,split,image")
     refused(settings, "one has no image under dataset.root")
 
@@ -190,4 +191,4 @@ def test_classes_that_are_numbers_have_the_masks_ids(settings):
     write_csv(settings.root, "m1,3,train", "m2,7,train", "q1,3;7,val")
     assert survey(settings).manifest["classes"] == ["3", "7"]  # without masks any number is a name
     (settings.root / "masks").mkdir()
-    refused(changed(settings, masks="masks"), 'write the ids of the masks, dataset.classes: {"3": 3, "7": 7, ...}')
+    refused(changed(settings, masks="masks"), 'write the ids that are meant, {"3": 3, "7": 7, ...}, or other names')

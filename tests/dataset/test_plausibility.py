@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orandnet.dataset.inspection import Inspection
 from orandnet.dataset.labels import Classes
-from orandnet.dataset.layouts.entries import Entry
-from orandnet.dataset.plausibility import compare_images, compare_masks
+from orandnet.dataset.plausibility import compare_images, compare_masks, numbers_that_are_no_ids
 
 CLASSES = Classes(("cat", "dog"), (8, 12))
 CAT, DOG = 8, 12
@@ -15,13 +13,13 @@ CAT, DOG = 8, 12
 
 def compared(*images, quick=False):
     """The warnings on images of (labels, ids in the mask or None, split)."""
-    entries, found, labels, said = [], [], {}, []
+    rows, found, said = [], {}, []
     for number, (names, ids, *split) in enumerate(images):
-        mask = None if ids is None else Path(f"masks/x{number}.png")
-        entries.append(Entry(f"x{number}", Path(f"x{number}.jpg"), mask, *(split or ["train"])))
-        found.append(Inspection((4, 4), f"sha{number}", "", bytes(ids or ())))
-        labels[f"x{number}"] = tuple(names.split())
-    compare_masks(entries, found, labels, CLASSES, quick=quick, warn=lambda *doubt: said.append(doubt))
+        image_id = f"x{number}"
+        rows.append({"image_id": image_id, "split": (split or ["train"])[0], "labels": names.replace(" ", ";")})
+        if ids is not None:
+            found[image_id] = bytes(ids)
+    compare_masks(rows, found, CLASSES, Path("masks"), quick=quick, warn=lambda *doubt: said.append(doubt))
     return said
 
 
@@ -37,7 +35,7 @@ def test_masks_that_show_what_the_labels_say_are_not_mentioned():
             "hold no class, only 0 and 255, and 255 counts nowhere: the class 'cat'",
         ),
         ([("cat", [255])], "the 1 masks hold no class, only 0 and 255"),
-        ([("cat", [0]), ("dog", [0])], "the 2 masks hold background alone, while the class 'cat' has the id 8; "),
+        ([("cat", [0]), ("dog", [0, 3])] * 2, "the 4 masks show no class at all, while the class 'cat' has the id 8; "),
         (
             [("cat", [0, CAT]), ("dog", [0, CAT])] * 3,
             "3 of 6 masks show none of their images' labels: x1 is labelled 'dog' (id 12), and so are 2 more; 3 of "
@@ -74,23 +72,40 @@ def test_a_class_without_a_true_pixel_is_said_for_each_split_that_is_scored():
     ]
 
 
+def test_one_image_may_show_nothing_which_is_said():
+    (said,) = compared(("cat", [0], "val"))[:1]
+    assert said[1].startswith("dataset.masks: no mask of val (1 images) shows 'cat', 'dog'; ")
+
+
 def test_nothing_is_asked_of_data_without_masks():
     assert compared(("cat", None), ("dog", None)) == []
 
 
 def test_equal_images_are_said_those_in_two_splits_by_themselves():
-    entries = [
-        Entry(name, Path(name), None, split) for name, split in (("a", "train"), ("b", "train_aug"), ("c", "val"))
-    ]
     said = []
 
     def compare(*hashes):
         said.clear()
-        found = [Inspection((1, 1), sha256, "", b"") for sha256 in hashes]
-        compare_images(entries, found, warn=lambda *doubt: said.append(doubt))
+        splits = {"a": "train", "b": "train_aug", "c": "val"}
+        rows = [
+            {"image_id": image_id, "split": split, "sha256": sha256}
+            for (image_id, split), sha256 in zip(splits.items(), hashes, strict=True)
+        ]
+        compare_images(rows, warn=lambda *doubt: said.append(doubt))
         return [code for code, _ in said]
 
     assert compare("1", "2", "3") == []
     assert compare("1", "1", "3") == ["equal_images"]
     assert compare("1", "2", "1") == ["images_in_two_splits"]
     assert "a (train) and c (val)" in said[0][1]
+
+
+def test_numbers_as_names_are_the_ids_or_are_refused():
+    assert numbers_that_are_no_ids(Classes(("1", "2"), (1, 2))) == []
+    assert numbers_that_are_no_ids(Classes(("cat", "2"), (1, 9))) == []
+    assert numbers_that_are_no_ids(Classes(("3", "10"), (3, 10))) == []
+    (line,) = numbers_that_are_no_ids(Classes(("3", "10"), (1, 2)))
+    assert line.startswith(
+        "dataset.classes: the names are the numbers 3, 10, their ids in the masks 1, 2; write the ids"
+    )
+    assert '{"3": 3, "10": 10, ...}' in line

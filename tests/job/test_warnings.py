@@ -3,7 +3,9 @@
 import json
 
 from orandnet import cli
+from orandnet.dataset.stage import make_all
 from orandnet.job.warnings import collected_warnings, warn
+from voc_folder import write_voc
 
 
 def test_a_doubt_is_said_once_and_kept_as_data(capsys):
@@ -17,16 +19,17 @@ def test_a_doubt_is_said_once_and_kept_as_data(capsys):
         assert found == []
 
 
-def test_the_manifest_holds_the_warnings_of_its_command(tmp_path, monkeypatch):
-    from voc_folder import write_voc
-
-    settings = write_voc(tmp_path / "voc").canonical_json()
+def test_the_manifest_holds_the_warnings_of_its_command(tmp_path):
+    settings = write_voc(tmp_path / "voc")
     image = tmp_path / "voc" / "JPEGImages"
     (image / "b1.jpg").write_bytes((image / "a1.jpg").read_bytes())
-    outputs = [f"--{name}={tmp_path / name}.json" for name in ("output", "manifest-output", "ground-truth-output")]
-    cli.main(["dataset", *outputs, "--settings", settings])
-    manifest = json.loads((tmp_path / "output.manifest.json").read_text())
-    found = {warning["code"]: warning["message"] for warning in manifest["warnings"]}
-    assert "a1 (train) and b1 (val)" in found["images_in_two_splits"]
-    cli.main(["dataset", *outputs, "--settings", settings])
-    assert json.loads((tmp_path / "output.manifest.json").read_text())["warnings"] == manifest["warnings"]
+    make_all(tmp_path, settings)
+    parts = [str(tmp_path / f"{part}.csv") for part in ("train_aug", "val", "test")]
+    outputs = ["--output", str(tmp_path / "i.csv"), "--manifest-output", str(tmp_path / "m.json")]
+    command = ["dataset", "--parts", *parts, *outputs, "--settings", settings.canonical_json()]
+    found = []
+    for _ in range(2):
+        cli.main(command)
+        found.append(json.loads((tmp_path / "i.manifest.json").read_text())["warnings"])
+    assert found[0] == found[1]
+    assert "a1 (train) and b1 (val)" in {one["code"]: one["message"] for one in found[0]}["images_in_two_splits"]

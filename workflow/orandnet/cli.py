@@ -40,6 +40,10 @@ STAGES = {
     "submission": "write the archive for the PASCAL VOC server, or check one",
     "report": "write tables and figures",
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
+}
+TOOLS = {  # commands that are no stage, in orandnet/config
+    "where": "print the folder of a config's run",
+    "clean": "remove the folder of a config's run",
     "reference": "write the config's schema and key reference",
 }
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
@@ -48,7 +52,7 @@ INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; a problem with the input is one line on standard error and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in STAGES:
+    if not arguments or arguments[0] not in STAGES | TOOLS:
         _print_stages()
         raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
     stage, *rest = arguments
@@ -63,9 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _print_stages() -> None:
-    print("usage: orandnet <stage> [command] [options]\n\nstages:")
-    for name, line in STAGES.items():
-        print(f"  {name:12} {line}")
+    print("usage: orandnet <stage> [command] [options]")
+    for title, commands in (("stages", STAGES), ("and", TOOLS)):
+        print(f"\n{title}:")
+        for name, line in commands.items():
+            print(f"  {name:12} {line}")
 
 
 def _job_options() -> argparse.ArgumentParser:
@@ -90,9 +96,7 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(
-        f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.config.reference"
-    ).COMMANDS
+    commands = import_module(f"orandnet.{stage}.stage" if stage in STAGES else f"orandnet.config.{stage}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
@@ -109,11 +113,26 @@ def _run(stage: str, arguments: list[str]) -> None:
 
 
 def _parameters(function: Callable) -> dict[str, tuple[object, object]]:
-    """Return name -> (type, default) of the function's parameters."""
-    hints = typing.get_type_hints(function)
-    return {
-        name: (hints[name], parameter.default) for name, parameter in inspect.signature(function).parameters.items()
-    }
+    """Return name -> (type, default) of the function's parameters; a named tuple stands for its fields."""
+    hints, found = typing.get_type_hints(function), {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        group = _is_group(hints[name])
+        found |= _parameters(hints[name]) if group else {name: (hints[name], parameter.default)}
+    return found
+
+
+def _is_group(annotation: object) -> bool:
+    """Return whether a parameter's type is a named tuple, whose fields are options of the command."""
+    return isinstance(annotation, type) and hasattr(annotation, "_fields")
+
+
+def _grouped(function: Callable, values: dict) -> dict:
+    """Return the arguments of the function, with those of its named tuples put together."""
+    arguments = dict(values)
+    for name, annotation in typing.get_type_hints(function).items():
+        if _is_group(annotation):
+            arguments[name] = annotation(**{field: arguments.pop(field) for field in annotation._fields})
+    return arguments
 
 
 def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
@@ -180,7 +199,7 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
     with collected_warnings() as warnings:
-        function(**values)
+        function(**_grouped(function, values))
     if outputs:
         write_manifest(outputs, facts | {"warnings": list(warnings)}, clock)
 

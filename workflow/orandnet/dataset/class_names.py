@@ -15,6 +15,11 @@ ALIKE = 0.8  # difflib's ratio from which a rare name may be a slip of a frequen
 RARE = 0.1  # share of the other's images
 
 
+def split_labels(cell: str) -> list[str]:
+    """Return the names that a cell of a table joins with `;`."""
+    return [name for part in cell.split(";") if (name := part.strip())]
+
+
 def name_key(name: str) -> tuple:
     """Return what names are sorted by: numbers in them as numbers, so that 10 comes after 2."""
     parts = re.split(r"([0-9]+)", name)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orandnet.dataset.class_names import nearest
+from orandnet.dataset.class_names import nearest, split_labels
 from orandnet.dataset.labels_xml import object_names
-from orandnet.dataset.layouts.entries import image_id_of
-from orandnet.dataset.problems import refuse, require_file
+from orandnet.dataset.layouts.entries import image_id_of, labels_path
+from orandnet.dataset.layouts.folder import read_label_rows
+from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import TABLE_SUFFIXES, Settings
-from orandnet.dataset.table import read_table
 from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.job.progress import say
 
@@ -73,22 +73,6 @@ def read_labels(settings: Settings, splits: dict[str, str]) -> dict[str, tuple[s
     return labels
 
 
-def labels_path(settings: Settings) -> Path:
-    """Return the file or folder of the labels; ValueError if there is none."""
-    if settings.labels == "annotations":
-        folder = settings.root / "Annotations"
-        if not folder.is_dir():
-            raise ValueError(
-                f"dataset.labels: {folder} does not exist; give the path of a cls_labels.npy or of a CSV "
-                "with the columns image_id,labels."
-            )
-        return folder
-    given = Path(settings.labels)
-    path = given if given.is_file() else settings.root / given
-    require_file(given if not path.is_file() else path, needed_for="dataset.labels")
-    return path
-
-
 def _source(
     path: Path, classes: Classes, settings: Settings, image_ids: Collection[str]
 ) -> tuple[Callable[[str], Found | None], bool]:
@@ -139,14 +123,9 @@ def _from_xml(path: Path, classes: Classes) -> Found | None:
     return _found(object_names(path), classes) if path.is_file() else None
 
 
-def split_labels(cell: str) -> list[str]:
-    """Return the names that a cell joins with `;`."""
-    return [name for part in cell.split(";") if (name := part.strip())]
-
-
 def _csv_source(path: Path, classes: Classes) -> Callable[[str], Found | None]:
     rows: dict[str, Found] = {}
-    for line, cells in read_table(path, needed=("image_id", "labels"), optional=("split", "image")):
+    for line, cells in read_label_rows(path):
         image_id = cells["image_id"]
         if image_id in rows:
             raise ValueError(f"{path}: {image_id} has two rows, the second in line {line}; join its labels with `;`.")

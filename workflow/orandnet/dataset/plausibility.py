@@ -4,12 +4,11 @@ Nothing is changed by it: it refuses what cannot be meant, and warns of what can
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from orandnet.dataset.inspection import Inspection
 from orandnet.dataset.labels import Classes
-from orandnet.dataset.layouts.entries import Entry
 from orandnet.dataset.problems import refuse
 from orandnet.files.mask import IGNORE_INDEX
 
@@ -18,10 +17,14 @@ ENOUGH = 3  # images of a class that all contradict their masks are no accident
 Warn = Callable[[str, str], None]  # code, message
 
 
+Row = Mapping[str, str]  # of a part's list
+
+
 class Pair(NamedTuple):
     """One image with a mask: the classes of its labels, those its mask shows, and whether it has pixels of 255."""
 
-    entry: Entry
+    image_id: str
+    split: str
     labels: frozenset[str]
     shown: frozenset[str]
     ignored: bool
@@ -32,39 +35,45 @@ class Pair(NamedTuple):
         return bool(self.labels and self.shown) and not self.labels & self.shown
 
 
+def numbers_that_are_no_ids(classes: Classes) -> list[str]:
+    """Return a line where all class names are numbers, and not those of the classes in the masks."""
+    numbers = [int(name) for name in classes.names if name.isascii() and name.isdecimal()]
+    if len(numbers) < len(classes.names) or tuple(numbers) == classes.file_ids:
+        return []
+    mapping = ", ".join(f'"{name}": {number}' for name, number in list(zip(classes.names, numbers, strict=True))[:3])
+    return [
+        f"dataset.classes: the names are the numbers {', '.join(classes.names)}, their ids in the masks "
+        f"{', '.join(map(str, classes.file_ids))}; write the ids that are meant, {{{mapping}, ...}}, or other names."
+    ]
+
+
 def compare_masks(
-    entries: Sequence[Entry],
-    found: Sequence[Inspection],
-    labels: dict[str, tuple[str, ...]],
-    classes: Classes,
-    *,
-    quick: bool,
-    warn: Warn,
+    rows: Sequence[Row], ids: Mapping[str, bytes], classes: Classes, folder: Path, *, quick: bool, warn: Warn
 ) -> None:
     """Compare the classes that each mask shows with the labels of its image.
 
     Args:
-        entries: the images.
-        found: what lies in their masks, in the same order.
-        labels: image id -> class names.
+        rows: the images of a part, with `image_id`, `split` and `labels` (names joined by `;`).
+        ids: image id -> ids that its mask holds, for images with a mask.
         classes: names, and their ids in the masks.
+        folder: of the masks, for messages.
         quick: whether this is a small part of the data, which may miss classes: then nothing is refused.
         warn: takes the code and the message of each doubt.
 
     Raises:
         ValueError: if no mask shows a class, or masks show other classes than their images' labels say.
     """
-    pairs = _pairs(entries, found, labels, classes)
+    pairs = _pairs(rows, ids, classes)
     if not pairs:
         return
-    problems = [*_no_foreground(pairs, classes), *_contradictions(pairs, classes)]
+    problems = [*_no_foreground(pairs, classes, folder), *_contradictions(pairs, classes, folder)]
     if quick:
         for problem in problems:
             warn("masks_unlike_labels", problem)
     else:
         refuse(problems)
     for split in EVALUATED:
-        part = [pair for pair in pairs if pair.entry.split == split]
+        part = [pair for pair in pairs if pair.split == split]
         shown = frozenset().union(*(pair.shown for pair in part))
         missing = [name for name in classes.names if name not in shown]
         if part and missing:
@@ -76,30 +85,37 @@ def compare_masks(
     _count_differences(pairs, warn)
 
 
-def _pairs(entries: Iterable[Entry], found: Iterable[Inspection], labels: dict, classes: Classes) -> list[Pair]:
+def _pairs(rows: Iterable[Row], ids: Mapping[str, bytes], classes: Classes) -> list[Pair]:
     names = dict(zip(classes.file_ids, classes.names, strict=True))
-    shown = {seen.mask_ids: frozenset(names[i] for i in seen.mask_ids if i in names) for seen in found}
+    shown = {its: frozenset(names[i] for i in its if i in names) for its in set(ids.values())}
     return [
-        Pair(entry, frozenset(labels[entry.image_id]), shown[seen.mask_ids], IGNORE_INDEX in seen.mask_ids)
-        for entry, seen in zip(entries, found, strict=True)
-        if entry.mask is not None
+        Pair(
+            row["image_id"],
+            row["split"],
+            frozenset(filter(None, row["labels"].split(";"))),
+            shown[ids[row["image_id"]]],
+            IGNORE_INDEX in ids[row["image_id"]],
+        )
+        for row in rows
+        if row["image_id"] in ids
     ]
 
 
-def _no_foreground(pairs: list[Pair], classes: Classes) -> list[str]:
+def _no_foreground(pairs: list[Pair], classes: Classes, folder: Path) -> list[str]:
     if any(pair.shown for pair in pairs):
         return []
     first = f"{classes.names[0]!r} has the id {classes.file_ids[0]}"
-    folder = pairs[0].entry.mask.parent
     if any(pair.ignored for pair in pairs):
         return [
             f"{folder}: the {len(pairs)} masks hold no class, only 0 and 255, and 255 counts nowhere: the class "
             f"{first}; write it as that, not as 255."
         ]
-    return [f"{folder}: the {len(pairs)} masks hold background alone, while the class {first}; give the true masks."]
+    if len(pairs) < ENOUGH:  # few images may show nothing; that is said for each split
+        return []
+    return [f"{folder}: the {len(pairs)} masks show no class at all, while the class {first}; give the true masks."]
 
 
-def _contradictions(pairs: list[Pair], classes: Classes) -> list[str]:
+def _contradictions(pairs: list[Pair], classes: Classes, folder: Path) -> list[str]:
     """Masks in other ids than the classes have: one line on the most striking class."""
     compared = [pair for pair in pairs if pair.labels and pair.shown]
     against = [pair for pair in compared if pair.contradicts]
@@ -115,8 +131,8 @@ def _contradictions(pairs: list[Pair], classes: Classes) -> list[str]:
     instead, count = Counter(other for pair in its for other in pair.shown).most_common(1)[0]
     ids = dict(zip(classes.names, classes.file_ids, strict=True))
     return [
-        f"{its[0].entry.mask.parent}: {len(against)} of {len(compared)} masks show none of their images' labels: "
-        f"{its[0].entry.image_id} is labelled {name!r} (id {ids[name]}), and so are {len(its) - 1} more; {count} of "
+        f"{folder}: {len(against)} of {len(compared)} masks show none of their images' labels: "
+        f"{its[0].image_id} is labelled {name!r} (id {ids[name]}), and so are {len(its) - 1} more; {count} of "
         f"these {len(its)} masks show id {ids[instead]} ({instead!r}); give dataset.classes in the order of the masks' "
         "ids, or as a mapping of name to id."
     ]
@@ -133,30 +149,37 @@ def _count_differences(pairs: list[Pair], warn: Warn) -> None:
             first = odd[0]
             warn(
                 "masks_unlike_labels",
-                f"dataset.masks: {len(odd)} of {len(labelled)} masks {what}, the first is {first.entry.image_id}: "
+                f"dataset.masks: {len(odd)} of {len(labelled)} masks {what}, the first is {first.image_id}: "
                 f"{_listed(sorted(differs(first)))}; look at some of them.",
             )
 
 
-def compare_images(entries: Sequence[Entry], found: Sequence[Inspection], *, warn: Warn) -> None:
-    """Warn of images that are equal byte by byte under two ids, those in two splits first."""
-    by_content: dict[str, list[Entry]] = defaultdict(list)
-    for entry, seen in zip(entries, found, strict=True):
-        by_content[seen.image_sha256].append(entry)
+def compare_images(rows: Sequence[Row], *, warn: Warn) -> None:
+    """Warn of images that are equal byte by byte under two ids, those in two parts of the data first.
+
+    Args:
+        rows: all images, with `image_id`, `split` and `sha256`.
+        warn: takes the code and the message of each doubt.
+    """
+    by_content: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_content[row["sha256"]].append(row)
     groups = [its for its in by_content.values() if len(its) > 1]
-    across = [its for its in groups if len({_part(entry) for entry in its}) > 1]
-    within = [its for its in groups if len({_part(entry) for entry in its}) == 1]
+    across = [its for its in groups if len({_part(row) for row in its}) > 1]
+    within = [its for its in groups if len({_part(row) for row in its}) == 1]
     for code, its, consequence in (
         ("images_in_two_splits", across, "scores on images that were trained on say nothing of others"),
         ("equal_images", within, "each counts as often as it is there"),
     ):
         if its:
-            first = " and ".join(f"{entry.image_id} ({entry.split})" for entry in its[0][:2])
-            warn(code, f"dataset: {len(its)} images are there more than once, as {first}; {consequence}.")
+            first = " and ".join(f"{row['image_id']} ({row['split']})" for row in its[0][:2])
+            warn(
+                code, f"dataset: images that are there more than once: {len(its)}, the first as {first}; {consequence}."
+            )
 
 
-def _part(entry: Entry) -> str:
-    return "train" if entry.split == "train_aug" else entry.split
+def _part(row: Row) -> str:
+    return "train" if row["split"] == "train_aug" else row["split"]
 
 
 def _listed(names: Sequence[str], shown: int = 10) -> str:

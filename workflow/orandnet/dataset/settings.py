@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from orandnet.dataset.coco_settings import Coco
 from orandnet.settings import Section
 
 NUM_SCENE_CLASSES = 6
@@ -82,37 +83,6 @@ class Scenes(Section):
         return self
 
 
-class CocoSplit(Section):
-    """Where one split of COCO instances lies, under root."""
-
-    annotations: Name = Field(description="JSON of instances: images, annotations, categories.")
-    images: Name = Field(description="Folder of the images that it names.")
-
-
-class Coco(Section):
-    """Which files of annotations are which split (`kind: coco`); by default those of COCO 2014."""
-
-    train: CocoSplit = Field(
-        default=CocoSplit(annotations="annotations/instances_train2014.json", images="train2014"),
-        description="Images on which CAMs and pseudo masks are evaluated, and that are trained on.",
-    )
-    train_aug: CocoSplit | None = Field(default=None, description="Further images that are trained on.")
-    val: CocoSplit | None = Field(
-        default=CocoSplit(annotations="annotations/instances_val2014.json", images="val2014"),
-        description="Images on which segmentation is evaluated; null: every fifth image of train by id.",
-    )
-    test: CocoSplit | None = Field(default=None, description="Images to predict; annotations are not needed.")
-    boxes: Literal["error", "ignore"] = Field(
-        default="error",
-        description="What becomes of objects that have a box and no outline. error: they are refused; ignore: their "
-        "box counts as 255 in the true masks. Their labels count in any case.",
-    )
-
-    def splits(self) -> dict[str, CocoSplit | None]:
-        """Return the files of each split by its name."""
-        return {"train": self.train, "train_aug": self.train_aug, "val": self.val, "test": self.test}
-
-
 class FetchSettings(Section):
     """What a download depends on."""
 
@@ -131,6 +101,17 @@ class FetchSettings(Section):
         default=False,
         description="With `download`, also VOC's test images (1.9 GB, from a mirror), which only its server scores.",
     )
+
+
+class MaskSettings(Section):
+    """What the true masks of a split depend on; see `Settings` for their meaning."""
+
+    kind: Literal["scenes", "voc", "coco", "folder"] = "scenes"
+    root: Path | None = None
+    masks: str | None = None
+    other_mask_ids: Literal["error", "ignore"] = "error"
+    limit: int | None = None
+    coco: Coco = Field(default_factory=Coco)
 
 
 class Settings(FetchSettings):
@@ -221,6 +202,24 @@ class Settings(FetchSettings):
         if isinstance(self.classes, dict):
             return sorted(self.classes.values())
         return list(range(1, len(self.classes) + 1))
+
+    def of_images(self, split: str | None) -> "Settings":
+        """Return what the list of a split's images depends on, without masks and other splits; None: the classes."""
+        own = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",), None: ()}[split]
+        changes = {
+            "lists": Lists(**{name: getattr(self.lists, name) for name in own}),
+            "expected_sizes": ExpectedSizes(),
+            "scenes": Scenes(),
+            "coco": Coco(),
+            "masks": None,
+            "download": False,
+            "download_test": False,
+        }
+        return self.model_copy(update=changes)
+
+    def of_layout(self) -> "Settings":
+        """Return what scenes, or the labels of COCO, depend on."""
+        return Settings(**self.model_dump(include={"kind", "root", "scenes", "coco", "other_mask_ids", "limit"}))
 
     @property
     def scored(self) -> bool:

@@ -12,7 +12,7 @@ from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
 from orandnet.evaluation.doubts import doubts
 from orandnet.evaluation.settings import Settings
-from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, thresholds_by_rule
+from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, even_thresholds, thresholds_by_rule
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
@@ -38,8 +38,8 @@ def cam(
     """Evaluate the masks of a CAM store at every background threshold.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         output: summary (CSV), one row per threshold rule.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV).
@@ -48,7 +48,7 @@ def cam(
         background_threshold: the threshold of the rule `fixed`.
         split: images to evaluate.
     """
-    images, grid = read_index(index), settings.thresholds()
+    images, grid = read_index(index), even_thresholds(settings.num_thresholds)
     thresholds = np.append(grid, background_threshold)
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
@@ -75,8 +75,8 @@ def prediction(
     """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         masks: lists of the predicted masks (CSV).
         output: summary (CSV), one row per variant.
         per_class_output: the numbers of every class by variant (CSV).

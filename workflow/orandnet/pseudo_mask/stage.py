@@ -33,7 +33,7 @@ def run(
     """Write palette PNGs beside their list, and how their threshold was chosen.
 
     Args:
-        index: index.csv of the data set.
+        index: train_aug.csv of the data set.
         cams: shards of the CAM store to make masks of.
         output: list of the shard's masks (CSV); the PNGs lie beside it.
         threshold_output: JSON: the rule, the threshold, whether ground truth chose it, and the foreground share.

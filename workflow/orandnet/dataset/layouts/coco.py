@@ -1,22 +1,27 @@
-"""COCO instances as a folder of images, a CSV of labels and masks, all from the annotations."""
+"""COCO instances as a folder of images, a CSV of labels, and masks, both from the annotations."""
 
 import csv
+import json
 import multiprocessing
 from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from orandnet.dataset.layouts.coco_annotations import Annotations, Id, Picture, draw_mask, read_annotations
+from orandnet.dataset.coco_settings import CocoSplit
+from orandnet.dataset.layouts.coco_annotations import Annotations, Id, Picture, id_order, read_annotations
+from orandnet.dataset.layouts.coco_masks import draw_mask
 from orandnet.dataset.layouts.entries import SPLITS, image_id_of, is_image_id
-from orandnet.dataset.layouts.folder import HELD_OUT
+from orandnet.dataset.layouts.folder import HELD_OUT, read_label_rows
 from orandnet.dataset.problems import refuse, repeated
-from orandnet.dataset.settings import CocoSplit, Settings, check_classes
+from orandnet.dataset.settings import MaskSettings, Settings, check_classes
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import write_mask
 from orandnet.job.progress import say, track
 
+CATEGORIES = "categories.json"
 _CHUNK = 64  # images per task of a process
 
 
@@ -29,16 +34,11 @@ class Located(NamedTuple):
     picture: Picture
 
 
-def convert_coco(folder: Path, settings: Settings, *, threads: int) -> Settings:
-    """Write labels.csv, and masks/ unless the settings name masks; return the settings that read them.
+def write_coco_labels(path: Path, settings: Settings) -> None:
+    """Write labels, splits and files of all images (CSV), and the classes (JSON) beside it.
 
     Images without any annotation belong to no split but test. The labels of an image are the categories of all its
     annotations, crowds included. Class ids are 1, 2, ... by ascending id of the categories that train or train_aug has.
-
-    Args:
-        folder: where to write.
-        settings: with the root, and the annotations and images of the splits under it.
-        threads: processes that draw masks.
 
     Raises:
         ValueError: if a file of annotations is missing, is no COCO instances file, or contradicts another.
@@ -46,16 +46,48 @@ def convert_coco(folder: Path, settings: Settings, *, threads: int) -> Settings:
     files = {split: part for split, part in settings.coco.splits().items() if part is not None}
     found = {split: read_annotations(settings.root / part.annotations) for split, part in files.items()}
     classes = _classes(settings, found)
-    located = _located(settings, files, found)
-    _write_labels(folder / "labels.csv", classes, located)
-    masks = settings.masks
-    if masks is None:
-        masks = str(folder / "masks")
-        ids = {category: number for number, category in enumerate(classes, start=1)}
-        _write_masks(folder / "masks", located, ids, settings.coco.boxes, threads)
-    names = list(classes.values())
-    changes = {"kind": "folder", "classes": names, "labels": str(folder / "labels.csv"), "masks": masks}
-    return Settings.model_validate({**settings.model_dump(), **changes, "download": False})
+    rows = _located(settings, files, found)
+    with atomic_path(path.with_name(CATEGORIES)) as temporary:
+        temporary.write_text(json.dumps(list(classes.items()), ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_labels(path, classes, rows)
+
+
+def read_coco_names(labels: Path) -> list[str]:
+    """Return the names of the classes beside the labels that `write_coco_labels` wrote."""
+    return [name for _, name in _read_classes(labels)]
+
+
+def draw_coco_masks(
+    folder: Path, settings: MaskSettings, labels: Path, *, part: str, image_ids: Collection[str], threads: int
+) -> None:
+    """Draw the masks of some images of a part, train_aug or val, as <image_id>.png; `threads` processes draw.
+
+    Args:
+        folder: where to write.
+        settings: root and files of the annotations.
+        labels: what `write_coco_labels` wrote.
+        part: the part that the images are of.
+        image_ids: the images.
+        threads: number of processes.
+
+    Raises:
+        ValueError: with the first few annotations that cannot be drawn.
+    """
+    ids = {row.cells["image"]: row.cells["image_id"] for row in read_label_rows(labels)}
+    class_ids = {category: number for number, (category, _) in enumerate(_read_classes(labels), start=1)}
+    splits = ("val",) if part == "val" and settings.coco.val is not None else ("train", "train_aug")
+    tasks = []
+    for its in (its for split, its in settings.coco.splits().items() if split in splits and its is not None):
+        for picture in read_annotations(settings.root / its.annotations).pictures:
+            image_id = ids.get(_file_of(settings.root, its, picture))
+            if image_id in image_ids:
+                tasks.append((image_id, picture))
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_masks(folder, tasks, class_ids, settings.coco.boxes, threads)
+
+
+def _read_classes(labels: Path) -> list[tuple[Id, str]]:
+    return [(category, name) for category, name in json.loads(labels.with_name(CATEGORIES).read_text("utf-8"))]
 
 
 def _classes(settings: Settings, found: dict[str, Annotations]) -> dict[Id, str]:
@@ -84,7 +116,7 @@ def _classes(settings: Settings, found: dict[str, Annotations]) -> dict[Id, str]
     unused = [name for category, name in names.items() if category not in used["train"] and name not in unseen]
     if unused:
         say(f"dataset.coco: {len(unused)} categories without annotations are no classes: {', '.join(unused)}.")
-    chosen = {category: names[category] for category in sorted(used["train"], key=lambda c: (isinstance(c, str), c))}
+    chosen = {category: names[category] for category in sorted(used["train"], key=id_order)}
     try:
         check_classes(list(chosen.values()))
     except ValueError as error:
@@ -145,8 +177,9 @@ def _write_labels(path: Path, classes: dict[Id, str], rows: list[Located]) -> No
             writer.writerow((row.image_id, labels, row.split, row.image))
 
 
-def _write_masks(folder: Path, rows: list[Located], class_ids: dict[Id, int], boxes: str, processes: int) -> None:
-    tasks = [(row.image_id, row.picture) for row in rows if row.split != "test"]
+def _write_masks(
+    folder: Path, tasks: list[tuple[str, Picture]], class_ids: dict[Id, int], boxes: str, processes: int
+) -> None:
     chunks = [tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK)]
     draw = partial(_draw_chunk, folder, class_ids, boxes)
     if processes == 1:

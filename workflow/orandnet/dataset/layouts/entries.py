@@ -1,13 +1,15 @@
-"""The images of a data set before their files have been looked into, whatever its layout."""
+"""The images of a data set before their files have been looked into, and where its labels lie, whatever its layout."""
 
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orandnet.dataset.problems import require_file
 from orandnet.dataset.settings import Settings
 
 SPLITS = ("train", "train_aug", "val", "test")
+PARTS = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}  # splits whose images are one list
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
@@ -18,7 +20,6 @@ class Entry:
 
     image_id: str
     image: Path
-    mask: Path | None
     split: str
 
 
@@ -81,19 +82,17 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def wrong_sizes(settings: Settings, counts: dict[str, int], names: dict[str, str]) -> list[str]:
-    """Return a line per split whose number of images is not the expected one; nothing in a run with a limit.
-
-    Args:
-        settings: with the expected numbers.
-        counts: split -> number of images; those of train count in train_aug too.
-        names: split -> what the images were listed by.
-    """
-    if settings.limit is not None:
-        return []
-    return [
-        f"dataset.expected_sizes.{split}: {names[split]} has {counts[split]} images, not the expected {expected}; "
-        "complete the list, or correct the number."
-        for split, expected in settings.expected_sizes
-        if expected is not None and counts[split] != expected
-    ]
+def labels_path(settings: Settings) -> Path:
+    """Return the file or folder of the labels; ValueError if there is none."""
+    if settings.labels == "annotations":
+        folder = settings.root / "Annotations"
+        if not folder.is_dir():
+            raise ValueError(
+                f"dataset.labels: {folder} does not exist; give the path of a cls_labels.npy or of a CSV "
+                "with the columns image_id,labels."
+            )
+        return folder
+    given = Path(settings.labels)
+    path = given if given.is_file() else settings.root / given
+    require_file(given if not path.is_file() else path, needed_for="dataset.labels")
+    return path

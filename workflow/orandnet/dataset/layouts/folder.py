@@ -3,13 +3,19 @@
 from collections import Counter
 from pathlib import Path
 
-from orandnet.dataset.class_names import doubtful_names, likely_slips, name_key
-from orandnet.dataset.labels import labels_path, split_labels
-from orandnet.dataset.layouts.entries import IMAGE_SUFFIXES, SPLITS, Entry, FilesByStem, is_image_id, wrong_sizes
+from orandnet.dataset.class_names import doubtful_names, likely_slips, name_key, split_labels
+from orandnet.dataset.layouts.entries import (
+    IMAGE_SUFFIXES,
+    PARTS,
+    SPLITS,
+    Entry,
+    FilesByStem,
+    is_image_id,
+    labels_path,
+)
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
 from orandnet.dataset.table import Row, read_table
-from orandnet.job.warnings import warn
 
 HELD_OUT = 5  # every fifth image is val where the CSV has no splits
 
@@ -20,18 +26,14 @@ def with_classes(settings: Settings) -> Settings:
     Numbers in names sort as numbers.
 
     Raises:
-        ValueError: names that are hardly meant as classes, or hardly as two; and numbers as names that are not the
-            ids which the classes get, where there are masks.
+        ValueError: names that are hardly meant as classes, or hardly as two.
     """
     if settings.classes:
         return settings
     path = labels_path(settings)
     found: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for row in _read_rows(path):
-        names = dict.fromkeys(split_labels(row.cells["labels"]))
-        counts.update(names.keys())
-        for name in names:
+    for row in read_label_rows(path):
+        for name in split_labels(row.cells["labels"]):
             found.setdefault(name, f"{path}: line {row.line}")
     refuse(doubtful_names(found))
     names = sorted(found, key=name_key)
@@ -41,72 +43,72 @@ def with_classes(settings: Settings) -> Settings:
         raise ValueError(f"{path}: {error}") from None
     if not names:
         raise ValueError(f"{path}: names no class; write the classes of each image, joined by `;`.")
-    if settings.masks is not None:
-        _check_numbers(path, names)
-    for rare, frequent in likely_slips(counts):
-        warn(
-            "near_class_names",
-            f"{path}: {counts[rare]} images are labelled {rare!r}, {counts[frequent]} {frequent!r}; is it one class?",
-        )
     return settings.model_copy(update={"classes": names})
 
 
-def _check_numbers(path: Path, names: list[str]) -> None:
-    """Refuse names that are all numbers, and other numbers than their places."""
-    if all(name.isascii() and name.isdecimal() for name in names):
-        moved = [name for place, name in enumerate(names, start=1) if int(name) != place]
-        if moved:
-            mapping = ", ".join(f'"{name}": {int(name)}' for name in names[:3])
-            raise ValueError(
-                f"{path}: the classes are the numbers {', '.join(names)}, which would get the mask ids 1 to "
-                f"{len(names)}; write the ids of the masks, dataset.classes: {{{mapping}, ...}}."
-            )
+def near_names(path: Path) -> list[str]:
+    """Return a line on each class of a CSV that may be another one, misspelt: far fewer images, nearly the same."""
+    counts = Counter(name for row in read_label_rows(path) for name in dict.fromkeys(split_labels(row.cells["labels"])))
+    return [
+        f"{path}: {counts[rare]} images are labelled {rare!r}, {counts[frequent]} {frequent!r}; is it one class?"
+        for rare, frequent in likely_slips(counts)
+    ]
 
 
-def read_folder(settings: Settings) -> list[Entry]:
-    """Return the entries of the CSV, train first, then train_aug, val and test, each in the order of its rows.
+def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None) -> list[Entry]:
+    """Return the entries of train_aug, val or test; of train_aug those of train first, each in the order of its rows.
 
-    Images are looked for in all folders under the root, or where the CSV's column `image` says; masks directly in
-    theirs. Without a column `split`, every fifth image by id is val and the others are train.
+    Images are looked for in all folders under the root but `leave_out`, where masks lie, or where the CSV's column
+    `image` says. Without a column `split`, every fifth image by id is val and the others are train.
 
     Raises:
-        ValueError: if the root, the CSV or an image is missing, if a split is unknown or train or val is empty, or
-            if masks are given and an image of train or val has none.
+        ValueError: if the root, the CSV or an image is missing, if a split is unknown, or if train or val is empty.
     """
     path = labels_path(settings)
-    csv_rows = _rows_by_id(path)
-    splits = _splits(path, csv_rows)
+    splits = splits_of(path)
     ids = {split: [image_id for image_id, its in splits.items() if its == split] for split in SPLITS}
-    counts = Counter(splits.values())
-    counts["train_aug"] += counts["train"]
-    refuse(wrong_sizes(settings, counts, dict.fromkeys(SPLITS, str(path))))
     for split in ("train", "val"):
         if not ids[split]:
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
-    rows = [(split, image_id) for split in SPLITS for image_id in ids[split][: settings.limit]]
-    images, masks, folder = _files(settings, csv_rows)
-    refuse(_missing(rows, images, masks, path, folder))
-    return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
+    rows = [(split, image_id) for split in PARTS[part] for image_id in ids[split][: settings.limit]]
+    images = _images(settings.root, leave_out, path, [image_id for _, image_id in rows])
+    refuse(
+        [
+            f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+            "file's name without folder and suffix."
+            for split, image_id in rows
+            if image_id not in images
+        ]
+    )
+    return [Entry(image_id, images[image_id], split) for split, image_id in rows]
 
 
-def _read_rows(path: Path) -> list[Row]:
+def mask_folder(root: Path, name: str) -> Path:
+    """Return the folder of the true masks, under the root or not; ValueError if there is none."""
+    found = next((path for path in (root / name, Path(name)) if path.is_dir()), None)
+    if found is None:
+        raise ValueError(f"dataset.masks: there is no folder {name}, nor one under dataset.root; correct it.")
+    return found
+
+
+def read_label_rows(path: Path) -> list[Row]:
+    """Return the rows of a CSV of labels; ValueError unless it is whole and has the columns image_id and labels."""
     return read_table(path, needed=("image_id", "labels"), optional=("split", "image"))
 
 
-def _rows_by_id(path: Path) -> dict[str, Row]:
-    """The rows by image id; `labels.py` refuses ids that have two."""
-    rows = _read_rows(path)
-    wrong = next((row for row in rows if not is_image_id(row.cells["image_id"])), None)
+def splits_of(path: Path) -> dict[str, str]:
+    """Return the split of every image of a CSV of labels; ids that have two rows are refused with their labels.
+
+    Raises:
+        ValueError: for what is no image id and for an unknown split.
+    """
+    rows = {row.cells["image_id"]: row for row in read_label_rows(path)}
+    wrong = next((row for image_id, row in rows.items() if not is_image_id(image_id)), None)
     if wrong is not None:
         raise ValueError(
             f"{path}: line {wrong.line} has {wrong.cells['image_id']!r}, which is no image id; write the file's name "
             "without folder and suffix."
         )
-    return {row.cells["image_id"]: row for row in rows}
-
-
-def _splits(path: Path, rows: dict[str, Row]) -> dict[str, str]:
-    """Split by image id."""
     if not any("split" in row.cells for row in rows.values()):
         held_out = set(sorted(rows)[HELD_OUT - 1 :: HELD_OUT])
         return {image_id: "val" if image_id in held_out else "train" for image_id in rows}
@@ -119,42 +121,13 @@ def _splits(path: Path, rows: dict[str, Row]) -> dict[str, str]:
     return {image_id: row.cells["split"] for image_id, row in rows.items()}
 
 
-def _files(settings: Settings, rows: dict[str, Row]) -> tuple[dict[str, Path], dict[str, Path], Path | None]:
-    """Images and masks by id, and the folder of the masks, which may lie under the root."""
-    if not settings.root.is_dir():
-        raise ValueError(f"dataset.root: there is no folder {settings.root}; give the folder of the images.")
-    folder = _mask_folder(settings)
-    masks = FilesByStem(folder.iterdir(), (".png",)).of(rows) if folder else {}
-    if any("image" in row.cells for row in rows.values()):
-        paths = {image_id: settings.root / row.cells["image"] for image_id, row in rows.items()}
-        return {image_id: path for image_id, path in paths.items() if path.is_file()}, masks, folder
-    root = settings.root.resolve()
-    inner = folder.resolve().relative_to(root) if folder and root in folder.resolve().parents else None
-    images = (path for path in settings.root.rglob("*") if inner is None or settings.root / inner not in path.parents)
-    return FilesByStem(images, IMAGE_SUFFIXES).of(rows), masks, folder
-
-
-def _mask_folder(settings: Settings) -> Path | None:
-    if settings.masks is None:
-        return None
-    candidates = (settings.root / settings.masks, Path(settings.masks))
-    found = next((path for path in candidates if path.is_dir()), None)
-    if found is None:
-        raise ValueError(f"dataset.masks: there is no folder {settings.masks}, nor one under dataset.root; correct it.")
-    return found
-
-
-def _missing(rows: list, images: dict, masks: dict, path: Path, folder: Path | None) -> list[str]:
-    problems = []
-    for split, image_id in rows:
-        if image_id not in images:
-            problems.append(
-                f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
-                "file's name without folder and suffix."
-            )
-        elif folder and split in ("train", "val") and image_id not in masks:
-            problems.append(
-                f"{folder}: has no mask {image_id}.png, which {split} is evaluated with; add the mask, make the image "
-                "train_aug in the column split, or leave out dataset.masks to score nothing."
-            )
-    return problems
+def _images(root: Path, leave_out: Path | None, table: Path, image_ids: list[str]) -> dict[str, Path]:
+    """Images by id: where the table says, else in all folders but one."""
+    if not root.is_dir():
+        raise ValueError(f"dataset.root: there is no folder {root}; give the folder of the images.")
+    told = {row.cells["image_id"]: root / row.cells["image"] for row in read_label_rows(table) if "image" in row.cells}
+    if told:
+        return {image_id: told[image_id] for image_id in image_ids if told[image_id].is_file()}
+    outside = leave_out.resolve() if leave_out else None
+    inner = root / outside.relative_to(root.resolve()) if outside and root.resolve() in outside.parents else None
+    return FilesByStem((path for path in root.rglob("*") if inner not in path.parents), IMAGE_SUFFIXES).of(image_ids)
