@@ -19,7 +19,7 @@ from orandnet.dataset.settings import Settings
 from orandnet.dataset.stage import make_all
 from orandnet.export import archive
 from orandnet.export.trail import without_folders
-from orandnet.files.mask import MaskList, write_mask, write_mask_list
+from orandnet.files.mask import MaskList, read_mask, write_mask, write_mask_list
 from orandnet.files.store import CamStore, write_shard
 from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.threshold import pseudo_mask
@@ -46,6 +46,8 @@ def results(tmp_path) -> Path:
     """Return the folder of a run on two classes of VOC, in which one source's CAMs and one method's masks lie."""
     folder = tmp_path / "results" / "part"
     plain = write_voc(tmp_path / "voc")
+    for path in (plain.root / "SegmentationClass").iterdir():
+        write_mask(path, np.array([0, *VOC_IDS.values()], np.uint8).take(read_mask(path), mode="clip"))
     settings = Settings(**plain.model_dump() | {"classes": VOC_IDS, "other_mask_ids": "ignore"})
     make_all(folder / "dataset", settings)
     cams = [random_cam(name, classes, SIZE) for name, classes in CLASSES.items()]

@@ -23,7 +23,8 @@ from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
 from orandnet.job.startup import leave_out_compiler
 from orandnet.job.time_limit import set_time_limit
-from orandnet.settings import Section
+from orandnet.job.warnings import collected_warnings
+from orandnet.settings import MAX_SEED, Section
 
 STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
@@ -191,13 +192,16 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
         "random_seed": values.get("random_seed"),
         "options": {n: v for n, v in values.items() if _is_option(v) and n != "device"},
     }
+    if not 0 <= (values.get("random_seed") or 0) <= MAX_SEED:
+        raise ValueError(f"--random-seed: {values['random_seed']} is no seed; give a number from 0 to {MAX_SEED}.")
     if "key" in parameters:
         values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
-    function(**_grouped(function, values))
+    with collected_warnings() as warnings:
+        function(**_grouped(function, values))
     if outputs:
-        write_manifest(outputs, facts, clock)
+        write_manifest(outputs, facts | {"warnings": list(warnings)}, clock)
 
 
 def _is_option(value: object) -> bool:

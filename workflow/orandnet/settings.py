@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 # auto: bfloat16 on GPUs that have it, float32 on others and on CPUs
 Precision = Literal["auto", "float32"]
+MAX_SEED = 2**63 - 1  # torch takes no more
 PRECISION = "of the network's products: auto is bfloat16 on GPUs that have it and float32 elsewhere"
 
 LONGEST_NAME = 100  # characters; names of files have 255 at most, and the workflow adds to these

@@ -91,5 +91,5 @@ rule export_pack:
         config=lambda wildcards: CONFIG.canonical_json(),
         code=code("export"),
     shell:
-        "orandnet export pack --index {input.index:q} --image-id {wildcards.image_id} --results results/{wildcards.run}"
-        " --config {params.config:q} --output {output:q} &> {log:q}"
+        "orandnet export pack --index {input.index:q} --image-id={wildcards.image_id:q}"
+        " --results results/{wildcards.run} --config {params.config:q} --output {output:q} &> {log:q}"

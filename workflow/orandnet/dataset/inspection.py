@@ -19,6 +19,13 @@ Item = TypeVar("Item")
 Seen = TypeVar("Seen")
 
 
+class SeenMask(NamedTuple):
+    """What was found in a mask: the SHA-256 of its file, and its ids, ascending."""
+
+    sha256: str
+    ids: bytes
+
+
 class SeenImage(NamedTuple):
     """What was found in an image: its size (H, W) and the SHA-256 of its file."""
 
@@ -41,8 +48,8 @@ def inspect_images(paths: Sequence[Path], *, threads: int) -> list[SeenImage]:
 
 def inspect_masks(
     masks: Sequence[tuple[Path, tuple[int, int]]], *, mask_ids: Sequence[int], strict: bool, threads: int
-) -> list[str]:
-    """Decode every mask in full and return the SHA-256 of each file, in order.
+) -> list[SeenMask]:
+    """Decode every mask in full and return what was found, in order.
 
     Args:
         masks: files, each with the size (H, W) of its image.
@@ -84,7 +91,7 @@ def _inspect_image(path: Path) -> SeenImage:
     return SeenImage(decode_rgb(content, path).shape[:2], hashlib.sha256(content).hexdigest())
 
 
-def _inspect_mask(given: tuple[Path, tuple[int, int]], *, known: np.ndarray) -> str:
+def _inspect_mask(given: tuple[Path, tuple[int, int]], *, known: np.ndarray) -> SeenMask:
     path, size = given
     mask = read_mask(path)
     if mask.shape != size:
@@ -95,7 +102,9 @@ def _inspect_mask(given: tuple[Path, tuple[int, int]], *, known: np.ndarray) -> 
     problem = unknown_ids(mask, known)
     if problem:
         raise ValueError(f"{path}: {problem}; add their classes, or set other_mask_ids: ignore.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    there = np.zeros(256, dtype=bool)
+    there[mask.ravel()] = True
+    return SeenMask(hashlib.sha256(path.read_bytes()).hexdigest(), bytes(np.flatnonzero(there).tolist()))
 
 
 def _pixels(shape: tuple[int, ...]) -> str:

@@ -14,11 +14,13 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
-from orandnet.irn.labels import count_sure, describe_sure, ir_label
+from orandnet.irn.labels import FEW, count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
 from orandnet.job.progress import say, track
 from orandnet.job.read_ahead import read_ahead
 from orandnet.job.training_job import TrainingJob
+from orandnet.job.warnings import warn
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.maps.grid import resize_scores
 
 if TYPE_CHECKING:
@@ -49,7 +51,12 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
         sure, pixels = sure + count_sure(label), pixels + label.size
         yield {"image_id": record.image_id, "sha256": sha256}
     if pixels:
-        say(f"irn labels: {describe_sure(*(sure / pixels).tolist())}")
+        shares = (sure / pixels).tolist()
+        line = f"irn labels: {describe_sure(*shares)}"
+        if min(shares) < FEW:
+            warn("few_sure_pixels", line)
+        else:
+            say(line)
 
 
 def train(
@@ -105,7 +112,7 @@ def walk(
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).subset("train_aug"), shard)
-    write_shard(output, _walked(records, CamStore(cams), network, settings))
+    write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
 
 
 def _walked(

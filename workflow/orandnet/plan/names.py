@@ -43,5 +43,5 @@ def constraints(config: Config) -> dict[str, str]:
         "scores": "summary|curve|per_class",
         "table": r"\w+",
         "figure": any_of(f"{kind}_{name}" for kind in FIGURES for name in refined_ensembles(config)),
-        "image_id": r"[\w.@+=-]+",
+        "image_id": r"[^/]+",
     }
