@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import MaskList, read_mask, read_mask_list, voc_palette, write_mask, write_mask_list
+from orandnet.files.mask import MaskList, read_mask, read_mask_list, write_mask, write_mask_list
+from orandnet.files.mask_colors import voc_palette
 
 MASK = np.array([[0, 1, 255], [2, 20, 0]], dtype=np.uint8)
 

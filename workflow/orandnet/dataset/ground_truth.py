@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from orandnet.dataset.index import read_rows
-from orandnet.dataset.mask_ids import translated, unknown_ids
+from orandnet.dataset.mask_ids import colors_of, translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
 
@@ -23,8 +23,8 @@ class GroundTruth:
         try:
             translation = json.loads(Path(ground_truth_json).read_text(encoding="utf-8"))
             ids = {int(file_id): class_id for file_id, class_id in translation["ids"].items()}
-            self._other_ids = translation["other_ids"]
-        except (OSError, ValueError, KeyError) as error:
+            self._other_ids, self._colors = translation["other_ids"], colors_of(translation["mask_colors"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{ground_truth_json}: does not tell the ids of the masks ({error}); run `orandnet dataset`."
             ) from error
@@ -54,7 +54,7 @@ class GroundTruth:
         if row is None or not row["mask"]:
             what = "is not in the index" if row is None else "has no true mask"
             raise ValueError(f"{image_id}: {what}; evaluate images with masks only, or add the mask.")
-        mask = read_mask(Path(row["mask"]))
+        mask = read_mask(Path(row["mask"]), colors=self._colors)
         if mask.shape != (int(row["height"]), int(row["width"])):
             raise ValueError(
                 f"{row['mask']}: is {mask.shape} pixels, the index says {row['height']} x {row['width']}; "

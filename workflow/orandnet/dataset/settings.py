@@ -10,6 +10,7 @@ from orandnet.settings import Section
 NUM_SCENE_CLASSES = 6
 DOWNLOADED = ("voc", "coco")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
 
 
 def check_classes(classes: list[str] | dict[str, int]) -> None:
@@ -127,6 +128,13 @@ class Settings(FetchSettings):
         description="Folder of the true masks under root, for evaluation only. voc: by default SegmentationClassAug "
         "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored. coco: "
         "drawn from the annotations, unless there are some here.",
+    )
+    mask_colors: Literal["indices", "voc"] | dict[Name, tuple[Level, Level, Level]] | None = Field(
+        default=None,
+        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette with "
+        "VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's colours, of "
+        "RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and perhaps `ignore` "
+        "(255) to [red, green, blue].",
     )
     labels: Name = Field(
         default="annotations",

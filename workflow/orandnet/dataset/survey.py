@@ -9,7 +9,7 @@ from orandnet.dataset.labels import Classes, class_list, labels_path, read_label
 from orandnet.dataset.layouts.entries import SPLITS, Entry
 from orandnet.dataset.layouts.folder import read_folder, with_classes
 from orandnet.dataset.layouts.voc import read_voc
-from orandnet.dataset.mask_ids import id_translation
+from orandnet.dataset.mask_ids import color_rows, colors_of, id_translation
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings
 
@@ -34,11 +34,13 @@ def survey(settings: Settings, *, threads: int = 1) -> Survey:
         refuse(_unlearnable(counts, settings))
     translation = id_translation(classes.file_ids)
     strict = settings.other_mask_ids == "error"
-    found = inspect(entries, mask_ids=list(translation), strict=strict, threads=threads)
+    colors = color_rows(settings, dict(zip(classes.names, classes.file_ids, strict=True)))
+    found = inspect(entries, mask_ids=list(translation), colors=colors_of(colors), strict=strict, threads=threads)
     masks = [(entry.image_id, seen.mask_sha256) for entry, seen in zip(entries, found, strict=True) if entry.mask]
     ground_truth = {
         "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
         "other_ids": settings.other_mask_ids,
+        "mask_colors": colors,
         "num_masks": len(masks),
         "sha256": digest(masks),
     }

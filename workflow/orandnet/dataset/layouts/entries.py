@@ -8,7 +8,8 @@ from pathlib import Path
 from orandnet.dataset.settings import Settings
 
 SPLITS = ("train", "train_aug", "val", "test")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 _IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
 
 
@@ -45,6 +46,15 @@ def files_by_stem(paths: Iterable[Path], suffixes: tuple[str, ...]) -> dict[str,
                 raise ValueError(f"{path}: lies beside {name}; keep one file per image id.")
             found[path.stem] = path
     return found
+
+
+def of_other_formats(paths: Iterable[Path]) -> dict[str, str]:
+    """Return stem -> what to say of a file that is named like an image but ends in no suffix that is read."""
+    return {
+        path.stem: f"{path}: is of a format that is not read; save it as one of {', '.join(IMAGE_SUFFIXES)}."
+        for path in paths
+        if path.suffix and path.suffix.lower() not in IMAGE_SUFFIXES
+    }
 
 
 def wrong_sizes(settings: Settings, counts: dict[str, int], names: dict[str, str]) -> list[str]:

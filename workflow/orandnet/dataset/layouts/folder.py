@@ -5,7 +5,16 @@ from collections import Counter
 from pathlib import Path
 
 from orandnet.dataset.labels import labels_path
-from orandnet.dataset.layouts.entries import IMAGE_SUFFIXES, SPLITS, Entry, files_by_stem, is_image_id, wrong_sizes
+from orandnet.dataset.layouts.entries import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    SPLITS,
+    Entry,
+    files_by_stem,
+    is_image_id,
+    of_other_formats,
+    wrong_sizes,
+)
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
 
@@ -49,7 +58,8 @@ def read_folder(settings: Settings) -> list[Entry]:
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
     rows = [(split, image_id) for split in SPLITS for image_id in ids[split][: settings.limit]]
     images, masks, folder = _files(settings)
-    refuse(_missing(rows, images, masks, path, folder))
+    others = of_other_formats(settings.root.rglob("*")) if any(image_id not in images for _, image_id in rows) else {}
+    refuse(_missing(rows, images, masks, path, folder, others))
     return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
 
 
@@ -87,7 +97,7 @@ def _files(settings: Settings) -> tuple[dict[str, Path], dict[str, Path], Path |
     root = settings.root.resolve()
     inner = folder.resolve().relative_to(root) if folder and root in folder.resolve().parents else None
     images = (path for path in settings.root.rglob("*") if inner is None or settings.root / inner not in path.parents)
-    masks = files_by_stem(folder.iterdir(), (".png",)) if folder else {}
+    masks = files_by_stem(folder.iterdir(), MASK_SUFFIXES) if folder else {}
     return files_by_stem(images, IMAGE_SUFFIXES), masks, folder
 
 
@@ -101,12 +111,15 @@ def _mask_folder(settings: Settings) -> Path | None:
     return found
 
 
-def _missing(rows: list, images: dict, masks: dict, path: Path, folder: Path | None) -> list[str]:
+def _missing(
+    rows: list, images: dict, masks: dict, path: Path, folder: Path | None, others: dict[str, str]
+) -> list[str]:
     problems = []
     for split, image_id in rows:
         if image_id not in images:
             problems.append(
-                f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+                others.get(image_id)
+                or f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
                 "file's name without folder and suffix."
             )
         elif folder and split in ("train", "val") and image_id not in masks:

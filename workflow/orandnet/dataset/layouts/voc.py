@@ -5,11 +5,13 @@ from pathlib import Path
 
 from orandnet.dataset.layouts.entries import (
     IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
     SPLITS,
     Entry,
     files_by_stem,
     image_id_of,
     is_image_id,
+    of_other_formats,
     wrong_sizes,
 )
 from orandnet.dataset.problems import refuse, repeated
@@ -31,7 +33,7 @@ def read_voc(settings: Settings) -> list[Entry]:
     counts = {split: len(ids[split]) for split in SPLITS} | {"train_aug": len(ids["train"]) + len(ids["train_aug"])}
     refuse(wrong_sizes(settings, counts, {split: f"the list {name}" for split, name in settings.lists}))
     images = files_by_stem((root / "JPEGImages").iterdir(), IMAGE_SUFFIXES)
-    masks = files_by_stem(mask_folder(settings).iterdir(), (".png",))
+    masks = files_by_stem(mask_folder(settings).iterdir(), MASK_SUFFIXES)
     rows = [(split, image_id) for split in SPLITS for image_id in ids[split]]
     refuse(_missing_files(rows, images, masks, settings))
     return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
@@ -131,11 +133,12 @@ def _list_path(root: Path, lists: Lists, split: str) -> Path | None:
 
 
 def _missing_files(rows: Iterable[tuple[str, str]], images: dict, masks: dict, settings: Settings) -> list[str]:
-    problems = []
+    problems, others = [], of_other_formats((settings.root / "JPEGImages").iterdir())
     for split, image_id in rows:
         if image_id not in images:
             problems.append(
-                f"{settings.root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
+                others.get(image_id)
+                or f"{settings.root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
                 "add the image or remove the line."
             )
         elif split in ("train", "val") and image_id not in masks:
