@@ -42,7 +42,8 @@ def _imported(record: Record, folder: ImportFolder, class_names: tuple[str, ...]
     file_ids = settings.file_ids or range(1, len(class_names) + 1)
     labels = tuple(file_ids[class_id - 1] for class_id in record.classes)
     names = dict(zip(file_ids, class_names, strict=True))
-    maps = READERS[settings.format](path, Known(labels, {name: file_id for file_id, name in names.items()}))
+    ids = {name: file_id for file_id, name in names.items()}
+    maps = READERS[settings.format](path, Known(labels, ids, record.size, settings.other_ids == "ignore"))
     _check_classes(path, maps, labels, names, settings)
     shapes = {maps[label].shape for label in labels}
     if len(shapes) > 1:
