@@ -9,6 +9,8 @@ from orandnet.settings import Section
 
 NUM_SCENE_CLASSES = 6
 DOWNLOADED = ("voc", "coco")
+COCO_2014 = {split: f"annotations/instances_{split}2014.json" for split in ("train", "val")}
+Split = Literal["train", "train_aug", "val", "test"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
 
@@ -85,12 +87,13 @@ class FetchSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = Field(
         default="scenes",
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; coco: COCO "
-        "2014, labels and masks from the annotations of its instances; folder: images in a folder and a CSV of labels.",
+        "2014, or other annotations of its form: labels and masks from the annotated instances; folder: images in a folder "
+        "and a CSV of labels.",
     )
     root: Path | None = Field(
         default=None,
         description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; coco: with train2014, val2014 and "
-        "annotations; folder: that of the images, which may lie in folders of it.",
+        "annotations, or where annotations and images of one's own lie; folder: that of the images, which may lie in folders of it.",
     )
     download_test: bool = Field(
         default=False,
@@ -122,6 +125,22 @@ class Settings(FetchSettings):
     lists: Lists = Field(default_factory=Lists, description="Image lists of the splits.")
     expected_sizes: ExpectedSizes = Field(
         default_factory=ExpectedSizes, description="Numbers of images that a run without `limit` insists on."
+    )
+    annotations: Name | dict[Split, Name] | None = Field(
+        default=None,
+        description="coco: annotation files of COCO's form by split (under root, or paths), as annotation tools export them; "
+        "or one file for all, of whose images every fifth by id is val. null: those of COCO 2014. A category that no "
+        "training image shows is no class.",
+    )
+    images: Name | dict[Split, Name] | None = Field(
+        default=None,
+        description="coco, with `annotations`: folder of the images, by split or one for all (under root, or a path). null: "
+        "beside the annotation file, else root/images, else root.",
+    )
+    boxes: Literal["error", "ignore"] = Field(
+        default="error",
+        description="coco: objects with a box and no outline. error: refused where the mask would show nothing of a labelled "
+        "class; ignore: the box's pixels are 255.",
     )
     masks: Name | None = Field(
         default=None,
@@ -172,6 +191,12 @@ class Settings(FetchSettings):
             )
         if self.kind == "scenes" and self.root is not None:
             raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc or folder to use it.")
+        if self.kind != "coco" and (self.annotations or self.images or self.boxes != "error"):
+            raise ValueError(f"annotations, images and boxes: go with kind: coco, not {self.kind}; drop them.")
+        if self.images and not self.annotations:
+            raise ValueError("images: goes with annotations; COCO 2014's lie in train2014 and val2014.")
+        if self.download and self.annotations:
+            raise ValueError("download: fetches COCO 2014; drop it, or the annotations of your own.")
         if self.download and self.kind not in DOWNLOADED:
             raise ValueError(f"download: is not for kind: {self.kind}; there are sources for {', '.join(DOWNLOADED)}.")
         if self.download_test and not (self.download and self.kind == "voc"):

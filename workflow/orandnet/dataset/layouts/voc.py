@@ -15,7 +15,7 @@ from orandnet.dataset.layouts.entries import (
     wrong_sizes,
 )
 from orandnet.dataset.problems import refuse, repeated
-from orandnet.dataset.settings import Lists, Settings
+from orandnet.dataset.settings import COCO_2014, Lists, Settings
 from orandnet.job.progress import say
 
 
@@ -60,8 +60,10 @@ def source_files(settings: Settings) -> list[Path]:
     if settings.kind == "scenes":
         return []
     if settings.kind == "coco":
-        candidates = [settings.root / "annotations" / f"instances_{split}2014.json" for split in ("train", "val")]
-        return [path for path in candidates if path.is_file() and not settings.download]
+        candidates = COCO_2014 if settings.annotations is None else settings.annotations
+        candidates = [candidates] if isinstance(candidates, str) else candidates.values()
+        places = [place for name in candidates for place in (settings.root / name, Path(name))]
+        return [path for path in places if path.is_file() and not settings.download]
     folder = settings.root / "ImageSets" / "Segmentation"
     names = [getattr(settings.lists, split) for split in SPLITS]
     candidates = [path for name in names for path in (folder / name, folder / f"{name}.txt", Path(name))]
