@@ -41,6 +41,9 @@ try:
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
 
+if Path("results").exists() and not Path("results").is_dir():
+    raise WorkflowError(f"{Path('results').resolve()}: is a file where the folder of results belongs; move it away.")
+
 
 # glibc hands large blocks back to the system after each layer and asks for them again: half of a CPU job's time. These
 # keep them (measured on a CNN's forward pass: 1.45 s -> 0.65 s)
