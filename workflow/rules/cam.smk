@@ -3,6 +3,11 @@ rule cam:
         index="results/{run}/dataset/index.csv",
         manifest="results/{run}/dataset/manifest.json",
         weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
+        labels=lambda wildcards: (
+            seed_labels(wildcards)
+            if wildcards.source in SEEDED and CONFIG.cam_of(wildcards.source).raw_background
+            else []
+        ),
     output:
         "results/{run}/cam/{source}/seed{seed}/{shard}.npz",
     log:
@@ -16,10 +21,11 @@ rule cam:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
+        labels=lambda wildcards, input: f"--labels {input.labels}" if input.labels else "",
         settings=settings(lambda wildcards: CONFIG.cam_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam --index {input.index} --weights {input.weights} --output {output}"
+        "orandnet cam --index {input.index} --weights {input.weights} {params.labels} --output {output}"
         " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
 
 

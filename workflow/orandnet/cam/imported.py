@@ -133,8 +133,10 @@ def _divided_by_max(scores: np.ndarray) -> np.ndarray:
 
 
 def _min_max(scores: np.ndarray) -> np.ndarray:
+    level = np.abs(scores).max(axis=(1, 2), keepdims=True)
     scores = scores - scores.min(axis=(1, 2), keepdims=True)
-    return scores / (scores.max(axis=(1, 2), keepdims=True) + SMALLEST)
+    spans = scores.max(axis=(1, 2), keepdims=True) + SMALLEST * level
+    return scores / spans.clip(min=np.finfo(scores.dtype).tiny)
 
 
 NORMALISATIONS = {"none": _within, "max": _divided_by_max, "min_max": _min_max}

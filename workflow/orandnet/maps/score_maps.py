@@ -1,5 +1,6 @@
 """Class maps as torch tensors: resizing, and bringing raw evidence to [0, 1]."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,9 +21,14 @@ def divide_by_max(maps: Tensor) -> Tensor:
 
 
 def min_max(maps: Tensor) -> Tensor:
-    """Return (K, h, w) in [0, 1]: each map shifted to minimum 0 and divided by its range."""
+    """Return (K, h, w) in [0, 1]: each map shifted to minimum 0 and divided by its range.
+
+    What keeps a flat map from being blown up is a share of its own level, since that of relevance is arbitrary and may
+    lie below 1e-3: a map and its multiples have the same scores.
+    """
+    level = maps.abs().amax(dim=(1, 2), keepdim=True)
     maps = maps - maps.amin(dim=(1, 2), keepdim=True)
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST)
+    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST * level).clamp(min=torch.finfo(maps.dtype).tiny)
 
 
 NORMALISATIONS = {"max": divide_by_max, "min_max": min_max}

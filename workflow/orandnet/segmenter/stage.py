@@ -50,7 +50,7 @@ def run(
         training = with_pixels_of_baseline(settings, [record.size for record in records])
     history = fit(
         network,
-        sample=TrainingPairs(records, read_mask, settings, factors, pad_rgb),
+        sample=TrainingPairs(records, read_mask, settings, factors, pad_rgb, random_seed),
         num_samples=len(records),
         loss=lambda network, batch: training_loss(network, batch, settings),
         settings=training,
