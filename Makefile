@@ -2,43 +2,53 @@
 
 PYTHON ?= python3
 CORES  ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-BIN    := .venv/bin
-RUN    := results/$(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' config.yaml)
-TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
-          $(RUN)/tables/table3_scale_scheduling.csv
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# programs are run as its modules: their own files do not start where the folder's name has quotes or spaces in it
+PY     := $(BIN)/python
 
-.PHONY: install demo test bench check reference lock clean
+.PHONY: install demo shown test bench check reference lock clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
 $(BIN)/.installed: envs/requirements.txt envs/requirements-dev.txt pyproject.toml setup.py \
                    workflow/orandnet/crf/kernel.cpp
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python {sys.version.split()[0]} is too old: install 3.11 or newer, and run make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PYTHON) -c 'import os, sys; path = os.path.abspath("$(VENV)"); set(path) & set("{}$$") and sys.exit(f"{path}: pip cannot install packages where the name has braces or $$; give another folder: make VENV=/some/folder install demo")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 demo: install  ## the whole pipeline on the embedded data set, then the tables
-	$(BIN)/snakemake --cores $(CORES) --configfile config.yaml
-	@$(MAKE) --no-print-directory $(RUN)/report.html
-	@$(BIN)/orandnet report show --tables $(TABLES)
+	$(PY) -m snakemake --cores $(CORES) --configfile config.yaml
+	@run="$$($(PY) -m orandnet where --config config.yaml)" && $(MAKE) --no-print-directory shown RUN="$$run"
+
+# RUN comes from the checked config, by `orandnet where`: no other text of config.yaml reaches make or a shell
+ifeq ($(origin RUN),command line)
+TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
+          $(RUN)/tables/table3_scale_scheduling.csv
+
+shown: $(RUN)/report.html
+	@$(PY) -m orandnet report show --tables $(TABLES)
 	@echo
 	@echo "tables    $(RUN)/tables"
 	@echo "figures   $(RUN)/figures"
 	@echo "report    $(RUN)/report.html"
 
 $(RUN)/report.html: $(TABLES) $(wildcard $(RUN)/figures/*.png)
-	$(BIN)/snakemake --configfile config.yaml --report $@ --quiet
+	$(PY) -m snakemake --configfile config.yaml --report $@ --quiet
+endif
 
 test: install  ## style, then every test
-	$(BIN)/python -m pytest
+	$(PY) -m pytest
 
 bench: install  ## the package against straightforward forms of the same work; options in BENCH, such as BENCH=--help
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/compare.py $(BENCH)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/compare.py $(BENCH)
 
 reference: install  ## the generated schema and key reference
-	$(BIN)/orandnet reference
+	$(PY) -m orandnet reference
 
 clean:  ## forget the demo's results, keep the installation
-	rm -rf $(RUN)
+	@test -x $(PY) || { echo "make clean asks the installed package what config.yaml calls its run: make install first"; exit 1; }
+	@$(PY) -m orandnet clean --config config.yaml

@@ -14,7 +14,7 @@ from inputs import Inputs
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import read_index, read_rows
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run as check_dataset
+from orandnet.dataset.stage import make_all
 from orandnet.evaluation.stage import prediction
 from orandnet.files.mask import IGNORE_INDEX, write_mask, write_mask_list
 from timing import Agreement, Comparison
@@ -27,15 +27,9 @@ def small_dataset(folder: Path, *, side: int, number: int = NUM_IMAGES) -> Path:
     """Draw scenes of a mean side in pixels, `number` of them in val, and return their index.csv."""
     scenes = {"num_train": 6, "num_train_aug": 6, "num_val": number, "num_test": 0, "size": side}
     settings = Settings(kind="scenes", scenes=scenes)
-    outputs = {name: folder / name for name in ("index.csv", "manifest.json", "ground_truth.json")}
     with contextlib.redirect_stderr(io.StringIO()):
-        check_dataset(
-            output=outputs["index.csv"],
-            manifest_output=outputs["manifest.json"],
-            ground_truth_output=outputs["ground_truth.json"],
-            settings=settings,
-        )
-    return outputs["index.csv"]
+        make_all(folder, settings)
+    return folder / "index.csv"
 
 
 def decoded_rgb(path: str) -> np.ndarray:
@@ -56,7 +50,7 @@ def evaluated(index: Path, masks: Path) -> float:
     with contextlib.redirect_stderr(io.StringIO()):
         prediction(
             index=index,
-            ground_truth=index.with_name("ground_truth.json"),
+            ground_truth=index.parent / "ground_truth" / "val.json",
             masks=[masks],
             output=summary,
             per_class_output=index.with_name("per_class.csv"),

@@ -91,11 +91,9 @@ def refinement():
 def dataset(folder: Path) -> None:
     """Check the images and masks."""
     from orandnet.dataset.settings import Settings
-    from orandnet.dataset.stage import run
+    from orandnet.dataset.stage import make_all
 
-    outputs = [folder / name for name in ("index.csv", "manifest.json", "ground_truth.json")]
-    settings = Settings.model_validate_json((folder / "settings.json").read_text())
-    run(output=outputs[0], manifest_output=outputs[1], ground_truth_output=outputs[2], settings=settings)
+    make_all(folder, Settings.model_validate_json((folder / "settings.json").read_text()))
 
 
 def cam(folder: Path) -> None:
@@ -158,7 +156,7 @@ def evaluation_cam(folder: Path) -> None:
     from orandnet.evaluation.stage import cam
 
     outputs = {name: folder / f"{name}.csv" for name in ("output", "curve_output", "per_class_output")}
-    truth = {"index": folder / "index.csv", "ground_truth": folder / "ground_truth.json"}
+    truth = {"index": folder / "train_aug.csv", "ground_truth": folder / "ground_truth" / "train_aug.json"}
     cam(**truth, cams=[folder / "cam.npz"], **outputs, settings=Settings(), background_threshold=0.3)
 
 

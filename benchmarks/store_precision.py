@@ -27,7 +27,7 @@ from orandnet.config.sections import Config, load
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
-from orandnet.dataset.stage import run as check_dataset
+from orandnet.dataset.stage import make_all
 from orandnet.evaluation.confusion import scores as quality
 from orandnet.evaluation.sweep import confusion_by_threshold
 from orandnet.files.store import Cam, write_shard
@@ -120,9 +120,8 @@ def main() -> None:
     config = load(yaml.safe_load(CONFIG.read_text()))
     network, _ = load_classifier(arguments.weights)
     with TemporaryDirectory() as name:
-        index, manifest, truth = (Path(name) / file for file in ("index.csv", "manifest.json", "ground_truth.json"))
-        settings = config.dataset.model_copy(update={"limit": arguments.limit})
-        check_dataset(output=index, manifest_output=manifest, ground_truth_output=truth, settings=settings)
+        index, truth = Path(name) / "train_aug.csv", Path(name) / "ground_truth" / "train_aug.json"
+        make_all(Path(name), config.dataset.model_copy(update={"limit": arguments.limit}))
         records = read_index(index).subset("train")
         print(*lines(curves(network, records, GroundTruth(index, truth), config)), sep="\n")
         print(f"{len(records)} photographs")

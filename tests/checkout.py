@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow")
 TINY = Path(__file__).with_name("tiny.yaml")
 MINIMAL = Path(__file__).with_name("minimal.yaml")
+AWKWARD = """it's a "$HOME"; #1 {run} {x} über"""  # a folder's name that asks for quotes everywhere
 LONGEST_RUN = 1500  # seconds, on a machine with other work
 MADE_ANEW = shutil.ignore_patterns("__pycache__", ".snakemake", "*.egg-info")
 

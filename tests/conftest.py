@@ -8,7 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: sums of one thr
 import pytest
 from hypothesis import settings
 
-from checkout import Checkout
+from checkout import AWKWARD, Checkout
 
 settings.register_profile("project", deadline=None, max_examples=50)  # torch's first call is slow
 settings.load_profile("project")
@@ -19,8 +19,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Checkout:
-    """Return a checkout in which the tiny run has been made; tests leave its results as they are."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished") / "checkout")
+    """Return a checkout, in a folder with an awkward name, in which the tiny run has been made.
+
+    Tests leave its results as they are.
+    """
+    checkout = Checkout(tmp_path_factory.mktemp("finished") / AWKWARD)
     checkout.run("--cores", 2, "--configfile", "tiny.yaml")
     return checkout
 

@@ -35,13 +35,16 @@ def _job(rule: str, text: str) -> Job:
     return Job(rule, listed("input"), listed("output"), wildcards, text.partition("Shell command: ")[2])
 
 
+GATE = "dataset/manifest.json"  # jobs wait for it until the whole data set is checked, and read nothing of it
+
+
 def ancestors(job: Job, jobs: list[Job]) -> list[Job]:
-    """Return all jobs that a job depends on."""
+    """Return all jobs that a job has something from."""
     makers = {output: maker for maker in jobs for output in maker.outputs}
     found: dict[int, Job] = {}
     waiting = [job]
     while waiting:
-        for path in waiting.pop().inputs:
+        for path in (path for path in waiting.pop().inputs if not path.endswith(GATE)):
             maker = makers.get(path)
             if maker is not None and id(maker) not in found:
                 found[id(maker)] = maker

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ def run(*arguments):
 def test_help_lists_all_stages_and_unknown_ones_are_refused(capsys):
     assert run() == run("--help") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert listed == [*cli.STAGES, *cli.STAGES]
+    assert listed == [*cli.STAGES, *cli.TOOLS] * 2
     assert run("fusoin") == 2
     assert "fusion" in capsys.readouterr().out
 
@@ -260,3 +261,29 @@ def test_a_command_hands_on_all_it_prints_and_how_it_ended(tmp_path):
     failing = [sys.executable, str(PACKAGE), "export", "show", "--pack", "none.zip", "--output", "x"]
     done = subprocess.run(failing, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr.startswith("orandnet export: ")) == (1, True)
+
+
+# a Python of which no folder has the package
+WITHOUT = """
+import sys
+from pathlib import Path
+
+sys.path[:] = [folder for folder in sys.path if not (Path(folder) / "orandnet").is_dir()]
+"""
+
+
+def test_an_installed_package_runs_under_another_python_with_the_packages_of_that_one(tmp_path):
+    installed = tmp_path / "installed"
+    shutil.copytree(PACKAGE, installed / "orandnet", ignore=shutil.ignore_patterns("__pycache__"))
+    (installed / "numpy.py").write_text("raise ImportError('compiled for the Python of this folder')")
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT)
+
+    def start(path):
+        command = [sys.executable, installed / "orandnet", "fusion", "--help"]
+        return subprocess.run(command, env={"PYTHONPATH": str(path)}, capture_output=True, text=True)
+
+    assert start(tmp_path).returncode == 0
+    other = start(PACKAGE.parent)
+    assert other.returncode == 1
+    assert f"{installed / 'orandnet'} was asked for" in other.stderr
+    assert other.stderr.count("\n") == 1

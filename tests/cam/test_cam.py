@@ -218,7 +218,7 @@ def data_set(tmp_path):
         rows.append(f"{name},{tmp_path}/{name}.png,,train,{size[0]},{size[1]},{labels}")
         records.append(Record(name, str(tmp_path / f"{name}.png"), "train", size, classes))
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text('{"classes": ["w", "x", "y", "z"]}')
+    (tmp_path / "classes.json").write_text('{"classes": ["w", "x", "y", "z"]}')
     return tmp_path, records
 
 

@@ -366,7 +366,7 @@ def test_an_import_does_not_wait_for_torch(tmp_path):
     (tmp_path / "index.csv").write_text(
         "image_id,image,mask,split,height,width,labels\na1,a1.jpg,,train,24,32,cat;dog\n"
     )
-    (tmp_path / "manifest.json").write_text('{"classes": ["cat", "cow", "dog"]}')
+    (tmp_path / "classes.json").write_text('{"classes": ["cat", "cow", "dog"]}')
     package = Path(imported.__file__).parents[1]
     command = f"import sys; sys.path.insert(0, {str(package.parent)!r}); from orandnet.cli import main; main(); "
     options = ["--index", tmp_path / "index.csv", "--output", tmp_path / "1-of-1.npz"]

@@ -22,6 +22,7 @@ from orandnet.dataset.index import Record
 from orandnet.files.checkpoint import encode, load_weights, save_weights
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import CamStore, write_shard
+from orandnet.job.training_job import TrainingJob
 from orandnet.maps.grid import grid_shape
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.pixel_loss import pixel_cross_entropy
@@ -161,7 +162,7 @@ def data_set(tmp_path):
         rows.append(f"{name},{records[-1].image},,train,32,48,{'xyz'[class_id - 1]}")
     write_mask_list(tmp_path / "labels" / "1-of-1.csv", [{"image_id": record.image_id} for record in records])
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text('{"classes": ["x", "y", "z"]}')
+    (tmp_path / "classes.json").write_text('{"classes": ["x", "y", "z"]}')
     return tmp_path, records
 
 
@@ -289,16 +290,8 @@ def test_a_short_training_lifts_the_cam_of_the_object_above_its_surroundings(dat
             "training": {"epochs": 20, "batch_size": 8, "optimizer": "adam", "learning_rate": 3e-3, "momentum": 0},
         }
     )
-    run(
-        index=folder / "index.csv",
-        labels=[folder / "labels/1-of-1.csv"],
-        output=folder / "w.safetensors",
-        history_output=folder / "history.csv",
-        settings=settings,
-        state=folder / ".state",
-        key="key",
-        device="cpu",
-    )
+    job = TrainingJob(folder / "w.safetensors", folder / "history.csv", folder / ".state", key="key", device="cpu")
+    run(index=folder / "index.csv", labels=[folder / "labels/1-of-1.csv"], settings=settings, job=job)
     network, trained = load_classifier(folder / "w.safetensors")
     cams = make_cams(network, records, CamSettings(scales=[1.0], normalise="min_max"), trained, torch.device("cpu"))
     for cam in cams:

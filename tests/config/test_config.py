@@ -118,7 +118,7 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"sources__cnn__path": "cams"}, ("sources.cnn: path: is given with kind: cnn; write kind: import",)),
         ({"sources__vit__suffix": "_1"}, ("sources.vit: suffix: is given with kind: vit; write kind: import",)),
         ({"sources__own": {**IMPORT, "cam": {"normalise": "maximum"}}}, ("sources.own.cam.normalise: ", "'min_max'")),
-        ({"sources__a b": {"kind": "cnn"}}, ("sources.a b", "pattern")),
+        ({"sources__a b": {"kind": "cnn"}}, ("sources.a b: 'a b' cannot name files; write ",)),
         ({"sources": {}}, ("sources: ", "at least 1")),
         ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
         ({"segmenter__random_scale": [2.0, 1.0]}, ("segmenter", "random_scale: (2.0, 1.0) is no range; write")),
@@ -129,6 +129,38 @@ def test_a_wrong_value_is_named_with_its_path_and_the_value(changes, parts):
     assert "\n" not in message
     assert message.startswith(parts[0])
     assert all(part in message for part in parts)
+
+
+# what is refused as a name, and the same but for what is wrong with it
+NEIGHBOURS = {".": "_.", "..": "_..", "a/b": "a_b", "-a": "a-", "": "a", "a" * 101: "a" * 100, "a b": "a.b", "a\n": "a"}
+NEIGHBOURS |= {"README.md": "README.mdx", "myreadme.MD": "readme", "ü": "u", "x$(y)": "xy"}
+
+
+@pytest.mark.parametrize(("wrong", "right"), NEIGHBOURS.items())
+def test_the_name_of_a_run_is_that_of_a_folder_in_results(wrong, right):
+    line = problem(changed(run=wrong))
+    assert line.startswith(f"run: {wrong!r} ")
+    assert "; write 1 to 100 " in line or line.endswith("a file that lies in results/; choose another name.")
+    assert load(changed(run=right)).run == right
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("a.b", "a_b"), ("a" * 101, "a" * 100), ("..", "_"), ("", "a"), ("é", "e")]
+)
+@pytest.mark.parametrize("place", ["sources", "ensembles", "segmenter.methods"])
+def test_names_under_which_files_lie_are_checked(place, wrong, right):
+    def named(name):
+        entry = {"sources": {"kind": "cnn"}, "ensembles": {"members": ["cnn", "vit"], "output": "mean"}}
+        return changed(**{f"{place.replace('.', '__')}__{name}": entry.get(place, "cnn")})
+
+    assert problem(named(wrong)).startswith(f"{place}.{wrong}: {wrong!r} cannot name files; write 1 to 100 ")
+    load(named(right))
+
+
+def test_seeds_are_short_enough_for_names_of_files():
+    assert problem(changed(seeds=[2**32])).startswith("seeds.0: ")
+    assert problem(changed(ensembles__ours__members=["cnn", f"cnn@{10**9}"])).startswith("ensembles.ours.members.1: ")
+    load(changed(seeds=[2**32 - 1], ensembles__ours__members=["cnn", f"cnn@{10**9 - 1}"]))
 
 
 def test_several_problems_are_several_lines():

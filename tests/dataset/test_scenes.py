@@ -6,7 +6,6 @@ import hashlib
 import numpy as np
 import pytest
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import read_index
 from orandnet.dataset.scenes.backgrounds import BACKGROUNDS, USUAL_BACKGROUND
 from orandnet.dataset.scenes.colors import LOOKS, PART_PATTERNS, TEXTURES
@@ -14,7 +13,8 @@ from orandnet.dataset.scenes.drawing import CLASS_NAMES, MAX_TURN
 from orandnet.dataset.scenes.images import draw, write_scenes
 from orandnet.dataset.scenes.shapes import PARTS
 from orandnet.dataset.settings import NUM_SCENE_CLASSES, Scenes, Settings
-from orandnet.dataset.stage import run
+from orandnet.dataset.stage import make_all
+from whole_dataset import true_masks
 
 FEW = Scenes(num_train=6, num_train_aug=12, num_val=6, num_test=2)
 
@@ -25,12 +25,7 @@ def hashes(folder):
 
 
 def make(folder, scenes=FEW):
-    run(
-        output=folder / "index.csv",
-        manifest_output=folder / "manifest.json",
-        ground_truth_output=folder / "ground_truth.json",
-        settings=Settings(scenes=scenes),
-    )
+    make_all(folder, Settings(scenes=scenes))
     return read_index(folder / "index.csv")
 
 
@@ -58,9 +53,10 @@ def test_scenes_go_through_the_reading_path_of_voc(tmp_path):
     assert index.class_names == CLASS_NAMES
     assert [len(index.subset(split)) for split in ("train", "train_aug", "val", "test")] == [6, 12, 6, 2]
     assert all(record.classes for record in index.records)
-    truth = GroundTruth(tmp_path / "index.csv", tmp_path / "ground_truth.json")
-    for record in index.records:
-        assert set(np.unique(truth.read(record.image_id))) - {0, 255} == set(record.classes)
+    for part in ("train_aug", "val"):
+        truth = true_masks(tmp_path, part)
+        for record in index.subset(part):
+            assert set(np.unique(truth.read(record.image_id))) - {0, 255} == set(record.classes)
 
 
 def test_no_individual_is_on_two_sides(tmp_path):

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import COLUMNS, read_index, read_rows
 from orandnet.dataset.layouts.voc import read_list
 from orandnet.dataset.mask_ids import translated, unknown_ids
 from orandnet.dataset.settings import Lists, Settings
-from orandnet.dataset.stage import run
-from orandnet.dataset.survey import survey
+from orandnet.dataset.stage import make_all
 from orandnet.files.mask import write_mask
 from voc_folder import SIZE, write_image, write_list, write_voc
+from whole_dataset import survey, true_masks
 
 
 @pytest.fixture
@@ -28,12 +27,7 @@ def changed(settings, **changes):
 
 
 def index_of(settings, folder):
-    run(
-        output=folder / "index.csv",
-        manifest_output=folder / "manifest.json",
-        ground_truth_output=folder / "ground_truth.json",
-        settings=settings,
-    )
+    make_all(folder, settings)
     return read_index(folder / "index.csv")
 
 
@@ -78,7 +72,8 @@ def test_the_same_data_gives_the_same_bytes_and_a_changed_image_or_mask_another_
     assert survey(settings, threads=3) == before
     write_mask(settings.root / "SegmentationClass" / "b1.png", np.ones(SIZE, np.uint8))
     masked = survey(settings)
-    assert masked.ground_truth["sha256"] != before.ground_truth["sha256"]
+    assert masked.ground_truth["val"]["sha256"] != before.ground_truth["val"]["sha256"]
+    assert masked.ground_truth["train_aug"]["sha256"] == before.ground_truth["train_aug"]["sha256"]
     assert masked.manifest == before.manifest
     write_image(settings.root, "b1", np.zeros((*SIZE, 3), np.uint8))
     assert survey(settings).manifest["images_sha256"] != before.manifest["images_sha256"]
@@ -97,17 +92,15 @@ def test_ground_truth_speaks_the_ids_of_the_class_list(settings, tmp_path):
     subset = changed(settings, classes={"dog": 12, "cat": 8}, other_mask_ids="ignore")
     index = index_of(subset, tmp_path / "out")
     assert index.class_names == ("cat", "dog")
-    truth = GroundTruth(tmp_path / "out" / "index.csv", tmp_path / "out" / "ground_truth.json")
+    truth = true_masks(tmp_path / "out")
     assert truth.read("a1")[:5, 0].tolist() == [2, 1, 255, 255, 0]
-    with pytest.raises(ValueError, match="c1: has no true mask"):
-        truth.read("c1")
     with pytest.raises(ValueError, match="zz: is not in the index"):
         truth.read("zz")
 
 
 def test_masks_that_changed_since_the_index_are_refused(settings, tmp_path):
     index_of(settings, tmp_path / "out")
-    truth = GroundTruth(tmp_path / "out" / "index.csv", tmp_path / "out" / "ground_truth.json")
+    truth = true_masks(tmp_path / "out")
     write_mask(settings.root / "SegmentationClass" / "a1.png", np.full(SIZE, 9, np.uint8))
     write_mask(settings.root / "SegmentationClass" / "a2.png", np.zeros((3, 3), np.uint8))
     with pytest.raises(ValueError, match=r"ids outside dataset\.classes: 9"):
@@ -167,11 +160,12 @@ def test_augmented_masks_are_preferred(settings):
     assert "SegmentationClassAug" in str(survey(settings).rows[0]["mask"])
 
 
-def test_nothing_is_written_when_something_is_wrong(settings, tmp_path):
+def test_what_trainings_wait_for_is_not_written_when_the_parts_contradict_each_other(settings, tmp_path):
     write_list(settings.root, "val", ["b1", "a1"])
     with pytest.raises(ValueError, match="a1: is in the lists of both train_aug and val"):
         index_of(settings, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "index.csv").exists()
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_a_missing_root_list_or_mask_folder_is_named(settings, tmp_path):
@@ -204,7 +198,7 @@ def test_an_id_in_val_and_test_is_named(settings):
 
 def test_a_train_or_val_image_without_mask_is_named_but_train_aug_may_lack_it(settings):
     (settings.root / "SegmentationClass" / "a3.png").unlink()
-    assert survey(settings).ground_truth["num_masks"] == 3
+    assert survey(settings).num_masks == 3
     (settings.root / "SegmentationClass" / "b1.png").unlink()
     refused(settings, "b1.png", "val is evaluated with")
 
@@ -235,7 +229,7 @@ def test_a_mask_of_another_size_is_named_with_both_sizes(settings):
 def test_a_mask_with_an_unknown_id_is_refused_unless_others_are_ignored(settings):
     write_mask(settings.root / "SegmentationClass" / "b1.png", np.full(SIZE, 3, np.uint8))
     refused(settings, "b1.png", "ids outside dataset.classes: 3", "other_mask_ids")
-    assert survey(changed(settings, other_mask_ids="ignore")).ground_truth["other_ids"] == "ignore"
+    assert survey(changed(settings, other_mask_ids="ignore")).ground_truth["val"]["other_ids"] == "ignore"
 
 
 def test_a_class_without_training_image_is_named(settings):

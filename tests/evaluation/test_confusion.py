@@ -154,8 +154,10 @@ def evaluate(tmp_path):
             sha256 = write_mask(tmp_path / variant / f"{name}.png", mask)
             listed.append({"image_id": name, "variant": variant, "sha256": sha256})
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat"]}))
-    (tmp_path / "truth.json").write_text(json.dumps({"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error"}))
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat"]}))
+    masks = {name: str(tmp_path / f"{name}.png") for name in "ab"}
+    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "masks": masks}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
 
     def evaluate(listed=listed, split="val"):
         write_mask_list(tmp_path / "masks.csv", listed)

@@ -151,10 +151,10 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
         scores = np.array([[[0.5, 0.5], [0.25, 0.25]]]) if split == "train" else np.zeros((1, 2, 2))
         cams.append(Cam(name, np.array([1]), scores, (8, 8)))
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat", "dog"]}))
-    (tmp_path / "truth.json").write_text(
-        json.dumps({"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error"})
-    )
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat", "dog"]}))
+    masks = {name: str(tmp_path / f"{name}.png") for name in "abc"}
+    truth = {"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error", "masks": masks}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
     write_shard(tmp_path / "1-of-1.npz", cams)
     names = ("output", "curve_output", "per_class_output")
     stage.cam(

@@ -16,16 +16,16 @@ from PIL import Image
 
 from orandnet import cli
 from orandnet.dataset.settings import Settings
-from orandnet.dataset.stage import run as make_index
-from orandnet.dataset.survey import survey
+from orandnet.dataset.stage import make_all
 from orandnet.export import archive
 from orandnet.export.trail import without_folders
-from orandnet.files.mask import MaskList, write_mask, write_mask_list
+from orandnet.files.mask import MaskList, read_mask, write_mask, write_mask_list
 from orandnet.files.store import CamStore, write_shard
 from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.threshold import pseudo_mask
 from random_cams import random_cam
 from voc_folder import SIZE, write_voc
+from whole_dataset import survey
 
 VOC_IDS = {"cat": 8, "dog": 12}  # a part of VOC: ids 1 and 2 in the run, 8 and 12 in the data set's files
 CLASSES = {"a1": (1,), "a2": (2,), "a3": (1, 2)}
@@ -46,10 +46,10 @@ def results(tmp_path) -> Path:
     """Return the folder of a run on two classes of VOC, in which one source's CAMs and one method's masks lie."""
     folder = tmp_path / "results" / "part"
     plain = write_voc(tmp_path / "voc")
+    for path in (plain.root / "SegmentationClass").iterdir():
+        write_mask(path, np.array([0, *VOC_IDS.values()], np.uint8).take(read_mask(path), mode="clip"))
     settings = Settings(**plain.model_dump() | {"classes": VOC_IDS, "other_mask_ids": "ignore"})
-    names = ("index.csv", "manifest.json", "ground_truth.json")
-    index, manifest, truth = (folder / "dataset" / name for name in names)
-    make_index(output=index, manifest_output=manifest, ground_truth_output=truth, settings=settings)
+    make_all(folder / "dataset", settings)
     cams = [random_cam(name, classes, SIZE) for name, classes in CLASSES.items()]
     write_shard(folder / "cam/cnn/seed0/1-of-1.npz", cams)
     write_mask_list(folder / METHOD / "1-of-1.csv", (write_pseudo_mask(folder / METHOD, cam) for cam in cams))
@@ -114,14 +114,14 @@ def test_plain_files_are_read_without_pickles(results):
         assert tuple(arrays["size"]) == SIZE
 
 
-def test_a_data_set_checked_before_its_manifest_told_the_ids_is_refused(results, capsys):
-    manifest = results / "dataset/manifest.json"
-    content = json.loads(manifest.read_text())
+def test_class_lists_without_the_ids_of_the_files_are_refused(results, capsys):
+    classes = results / "dataset/classes.json"
+    content = json.loads(classes.read_text())
     del content["file_ids"]
-    manifest.write_text(json.dumps(content))
+    classes.write_text(json.dumps(content))
     shard = results / "cam/cnn/seed0/1-of-1.npz"
     assert run("npz", "--index", results / "dataset/index.csv", "--cams", shard, "--output", results / "x.csv") == 1
-    assert "manifest.json: is no manifest of a data set ('file_ids')" in capsys.readouterr().err
+    assert "classes.json: does not tell the classes ('file_ids')" in capsys.readouterr().err
 
 
 def voc_export(results, images):
@@ -140,7 +140,7 @@ def test_the_voc_folder_is_a_data_set_that_this_package_reads(results, images):
     lists = {"train": "train", "train_aug": "train", "val": "rest"}
     found = survey(Settings(kind="voc", root=folder, classes=VOC_IDS, lists=lists, labels=str(folder / "labels.csv")))
     assert [(row["image_id"], row["labels"]) for row in found.rows] == [("a1", "cat"), ("a2", "dog"), ("a3", "cat;dog")]
-    assert found.ground_truth["num_masks"] == 3
+    assert found.num_masks == 3
 
 
 def test_exported_masks_have_the_ids_of_the_files_and_the_list_and_names_fit(results):

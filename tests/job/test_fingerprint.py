@@ -10,7 +10,7 @@ from orandnet.job import fingerprint as module
 from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint, import_closure
 
 CACHED = (module.fingerprint, module.import_closure, module._source, module._file)
-STAGE_MODULES = {stage: f"orandnet.{stage}.stage" for stage in STAGES if stage != "reference"}
+STAGE_MODULES = {stage: f"orandnet.{stage}.stage" for stage in STAGES}
 
 
 def forget():

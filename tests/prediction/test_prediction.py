@@ -12,6 +12,7 @@ from torch import nn
 from orandnet.dataset.index import read_index
 from orandnet.files.checkpoint import save_weights
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
+from orandnet.job.training_job import TrainingJob
 from orandnet.prediction import stage as prediction
 from orandnet.prediction.inference import class_probabilities
 from orandnet.prediction.settings import PredictSettings
@@ -135,23 +136,17 @@ def data_set(tmp_path):
         rows.append(f"{name},{place},{tmp_path}/masks/{name}.png,{split},{size[0]},{size[1]},{label}")
     write_mask_list(tmp_path / "masks" / "1-of-1.csv", [{"image_id": f"i{number}"} for number in range(4)])
     (tmp_path / "dataset" / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "dataset" / "manifest.json").write_text('{"classes": ["cat", "dog"]}')
-    ids = {"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error"}
+    (tmp_path / "dataset" / "classes.json").write_text('{"classes": ["cat", "dog"]}')
+    masks = {f"i{number}": f"{tmp_path}/masks/i{number}.png" for number in range(len(rows) - 1)}
+    ids = {"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error", "masks": masks}
     (tmp_path / "dataset" / "ground_truth.json").write_text(json.dumps(ids))
     return tmp_path
 
 
 def train(folder, name, settings, **options):
-    segmenter.run(
-        index=folder / "dataset" / "index.csv",
-        output=folder / name / "weights.safetensors",
-        history_output=folder / name / "history.csv",
-        settings=settings,
-        state=folder / name / ".state",
-        key="1",
-        device="cpu",
-        **options,
-    )
+    place = folder / name
+    job = TrainingJob(place / "weights.safetensors", place / "history.csv", place / ".state", key="1", device="cpu")
+    segmenter.run(index=folder / "dataset" / "index.csv", settings=settings, job=job, **options)
     return folder / name / "weights.safetensors"
 
 

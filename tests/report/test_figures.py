@@ -83,8 +83,9 @@ def results(tmp_path):
         scores = np.linspace(0, 1, 12, dtype=np.float32).reshape(1, size[0] // 4, size[1] // 4)
         cams.append(Cam(name, np.array([1]), scores, size))
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat"]}))
-    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error"}
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat"]}))
+    masks = {name: f"{tmp_path}/{name}_mask.png" for name in "ab"}
+    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "masks": masks}
     (tmp_path / "ground_truth.json").write_text(json.dumps(truth))
     files = {"curves": [], "cams": [], "masks": []}
     for seed in (1, 0):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orandnet.report.layout import Origin, origin_of
+from orandnet.files.places import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
 from orandnet.report.stage import PUBLISHED, tables
@@ -74,13 +74,13 @@ def make(results, tmp_path):
 
 def test_paths_tell_what_a_result_belongs_to():
     cases = {
-        "r/evaluation/cam/ours+irn/seed2/summary.csv": Origin("evaluation/cam", "ours+irn", 2),
-        "r/evaluation/prediction/irn/scale/seed0/val/s.csv": Origin("evaluation/prediction", "irn", 0, "scale", "val"),
+        "r/evaluation/cam/ours+irn/seed2/summary.csv": Origin("evaluation_cam", "ours+irn", 2),
+        "r/evaluation/prediction/irn/scale/seed0/val/s.csv": Origin("evaluation_prediction", "irn", 0, "scale", "val"),
         "cam/vit/seed1/1-of-2.npz": Origin("cam", "vit", 1),
-        "cam/own/imported/1-of-2.npz": Origin("import", "own", 0),
+        "cam/own/imported/1-of-2.npz": Origin("cam_import", "own", 0),
         "r/fusion/ours/seed1/or/1-of-2.npz": Origin("fusion", "ours", 1, operator="or"),
-        "r/orandnet/ours/seed1/cam/1-of-2.npz": Origin("orandnet", "ours", 1),
-        "r/irn/ours/seed1/walk/1-of-2.npz": Origin("irn", "ours", 1),
+        "r/orandnet/ours/seed1/cam/1-of-2.npz": Origin("orandnet_cam", "ours", 1),
+        "r/irn/ours/seed1/walk/1-of-2.npz": Origin("irn_walk", "ours", 1),
         "r/pseudo_mask/ours+irn/seed1/1-of-2.csv": Origin("pseudo_mask", "ours+irn", 1),
     }
     assert {path: origin_of(Path(path)) for path in cases} == cases

@@ -32,7 +32,7 @@ def data_set(tmp_path):
             listed.append({"image_id": image_id, "variant": variant, "sha256": sha256})
     write_mask_list(tmp_path / "masks/1-of-1.csv", listed)
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "manifest.json").write_text(json.dumps({"classes": ["cat", "tvmonitor"], "file_ids": FILE_IDS}))
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat", "tvmonitor"], "file_ids": FILE_IDS}))
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def test_equal_predictions_give_equal_bytes(data_set):
 
 
 def test_classes_without_a_voc_id_are_refused_before_anything_is_written(data_set):
-    (data_set / "manifest.json").write_text(json.dumps({"classes": ["cat", "kite"], "file_ids": [8, 38]}))
+    (data_set / "classes.json").write_text(json.dumps({"classes": ["cat", "kite"], "file_ids": [8, 38]}))
     with pytest.raises(ValueError, match=r"classes have the ids \[8, 38\] in mask files, but the server knows 1 to 20"):
         archive_of(data_set)
     assert not (data_set / "ours.tar.gz").exists()

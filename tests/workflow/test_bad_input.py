@@ -8,11 +8,11 @@ import yaml
 
 from checkout import TINY, Checkout
 from orandnet.cli import main
+from orandnet.dataset.settings import MaskSettings
 from orandnet.files.mask import write_mask
 from voc_folder import SIZE, write_list, write_voc
 
 CLASSIFIER = "results/tiny/classifier/vit/seed0/weights.safetensors"
-INDEX = "results/tiny/dataset/index.csv"
 
 
 def unknown_id(root):
@@ -59,18 +59,38 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("fault", "words"), FAULTS.items(), ids=lambda value: getattr(value, "__name__", ""))
-def test_the_command_names_the_fault_in_one_line_and_writes_nothing(tmp_path, capsys, fault, words):
+def test_a_command_names_the_fault_in_one_line_and_writes_nothing(tmp_path, capsys, fault, words):
     settings = write_voc(tmp_path / "voc")
     fault(settings.root)
     out = tmp_path / "out"
-    options = {"output": out / "index.csv", "manifest-output": out / "m.json", "ground-truth-output": out / "g.json"}
-    options["settings"] = settings.model_dump_json()
-    with pytest.raises(SystemExit) as stop:
-        main(["dataset", *(text for name, value in options.items() for text in (f"--{name}", str(value)))])
-    assert stop.value.code == 1
+    code = 0
+    for command in commands(settings, out):
+        done = set(out.rglob("*"))
+        if code := exit_code(["dataset", *map(str, command)]):
+            break
+    assert code == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("orandnet dataset:")]
     assert all(word in line for word in words), line
-    assert not list(out.glob("*"))
+    assert {path for path in out.rglob("*") if path.is_file()} <= done
+
+
+def exit_code(arguments):
+    try:
+        main(arguments)
+    except SystemExit as stopped:
+        return stopped.code
+    return 0
+
+
+def commands(settings, out):
+    """Yield the commands of the data set's jobs, in the order of a run on one core."""
+    described, masks = settings.model_dump_json(), settings.narrowed_to(MaskSettings).model_dump_json()
+    yield "classes", "--output", out / "classes.json", "--settings", described
+    for part in ("train_aug", "val", "test"):
+        yield "images", "--part", part, "--output", out / f"{part}.csv", "--settings", described
+    for part in ("train_aug", "val"):
+        place = out / "ground_truth" / f"{part}.json"
+        yield "ground_truth", "--index", out / f"{part}.csv", "--output", place, "--settings", masks
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +117,7 @@ def test_a_fault_in_the_files_stops_the_run_before_any_training_and_costs_nothin
     broken = trained.folder / "voc/JPEGImages/a1.jpg"
     whole = broken.read_bytes()
     truncated_image(trained.folder / "voc")
-    code, printed = trained.snakemake("--cores", 2, "--configfile", "voc.yaml", "--forcerun", "dataset")
+    code, printed = trained.snakemake("--cores", 2, "--configfile", "voc.yaml", "--forcerun", "dataset_images")
     assert code == 1
     (line,) = [line for line in printed.splitlines() if line.startswith("orandnet dataset:")]
     assert all(word in line for word in FAULTS[truncated_image])
@@ -106,7 +126,7 @@ def test_a_fault_in_the_files_stops_the_run_before_any_training_and_costs_nothin
     assert trained.folder / CLASSIFIER in before
 
     broken.write_bytes(whole)
-    trained.run("--cores", 2, "--configfile", "voc.yaml", "--", INDEX)
+    trained.run("--cores", 2, "--configfile", "voc.yaml", "--until", "dataset")
     assert trained.planned("--configfile", "voc.yaml")["classifier"] == 1  # the other source's, never trained
     assert made(trained) == before
 

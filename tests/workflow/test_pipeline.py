@@ -232,6 +232,7 @@ def test_the_report_is_one_file_with_all_tables_and_figures(finished):
     for name in files:
         content = base64.b64encode((finished.results / name).read_bytes()).decode()
         assert content in page, name
+    assert str(finished.folder.parent) not in page  # no folder of this machine
     assert not re.search(r'<(script|link)[^>]+(src|href)="https?:', page)  # opens without a network
 
 

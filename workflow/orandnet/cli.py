@@ -23,7 +23,8 @@ from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
 from orandnet.job.startup import leave_out_compiler
 from orandnet.job.time_limit import set_time_limit
-from orandnet.settings import Section
+from orandnet.job.warnings import collected_warnings
+from orandnet.settings import MAX_SEED, Section
 
 STAGES = {
     "dataset": "check the images, labels and masks, or draw the embedded scenes, and write the index",
@@ -39,6 +40,10 @@ STAGES = {
     "submission": "write the archive for the PASCAL VOC server, or check one",
     "report": "write tables and figures",
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
+}
+TOOLS = {  # commands that are no stage, in orandnet/config
+    "where": "print the folder of a config's run",
+    "clean": "remove the folder of a config's run",
     "reference": "write the config's schema and key reference",
 }
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
@@ -47,7 +52,7 @@ INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; a problem with the input is one line on standard error and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in STAGES:
+    if not arguments or arguments[0] not in STAGES | TOOLS:
         _print_stages()
         raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
     stage, *rest = arguments
@@ -62,9 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _print_stages() -> None:
-    print("usage: orandnet <stage> [command] [options]\n\nstages:")
-    for name, line in STAGES.items():
-        print(f"  {name:12} {line}")
+    print("usage: orandnet <stage> [command] [options]")
+    for title, commands in (("stages", STAGES), ("and", TOOLS)):
+        print(f"\n{title}:")
+        for name, line in commands.items():
+            print(f"  {name:12} {line}")
 
 
 def _job_options() -> argparse.ArgumentParser:
@@ -89,9 +96,7 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(
-        f"orandnet.{stage}.stage" if stage != "reference" else "orandnet.config.reference"
-    ).COMMANDS
+    commands = import_module(f"orandnet.{stage}.stage" if stage in STAGES else f"orandnet.config.{stage}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
@@ -108,11 +113,26 @@ def _run(stage: str, arguments: list[str]) -> None:
 
 
 def _parameters(function: Callable) -> dict[str, tuple[object, object]]:
-    """Return name -> (type, default) of the function's parameters."""
-    hints = typing.get_type_hints(function)
-    return {
-        name: (hints[name], parameter.default) for name, parameter in inspect.signature(function).parameters.items()
-    }
+    """Return name -> (type, default) of the function's parameters; a named tuple stands for its fields."""
+    hints, found = typing.get_type_hints(function), {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        group = _is_group(hints[name])
+        found |= _parameters(hints[name]) if group else {name: (hints[name], parameter.default)}
+    return found
+
+
+def _is_group(annotation: object) -> bool:
+    """Return whether a parameter's type is a named tuple, whose fields are options of the command."""
+    return isinstance(annotation, type) and hasattr(annotation, "_fields")
+
+
+def _grouped(function: Callable, values: dict) -> dict:
+    """Return the arguments of the function, with those of its named tuples put together."""
+    arguments = dict(values)
+    for name, annotation in typing.get_type_hints(function).items():
+        if _is_group(annotation):
+            arguments[name] = annotation(**{field: arguments.pop(field) for field in annotation._fields})
+    return arguments
 
 
 def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
@@ -172,13 +192,16 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
         "random_seed": values.get("random_seed"),
         "options": {n: v for n, v in values.items() if _is_option(v) and n != "device"},
     }
+    if not 0 <= (values.get("random_seed") or 0) <= MAX_SEED:
+        raise ValueError(f"--random-seed: {values['random_seed']} is no seed; give a number from 0 to {MAX_SEED}.")
     if "key" in parameters:
         values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
-    function(**values)
+    with collected_warnings() as warnings:
+        function(**_grouped(function, values))
     if outputs:
-        write_manifest(outputs, facts, clock)
+        write_manifest(outputs, facts | {"warnings": list(warnings)}, clock)
 
 
 def _is_option(value: object) -> bool:

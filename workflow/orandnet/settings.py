@@ -1,13 +1,29 @@
 """The parent of every section of the config, and the section that several stages share."""
 
 import json
-from typing import Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 # auto: bfloat16 on GPUs that have it, float32 on others and on CPUs
 Precision = Literal["auto", "float32"]
+MAX_SEED = 2**63 - 1  # torch takes no more
 PRECISION = "of the network's products: auto is bfloat16 on GPUs that have it and float32 elsewhere"
+
+LONGEST_NAME = 100  # characters; names of files have 255 at most, and the workflow adds to these
+_NAME = rf"^[A-Za-z0-9_]{{1,{LONGEST_NAME}}}$"
+
+
+def check_name(value: Any) -> Any:
+    """Return a name under which files will lie, or what is no text; ValueError if a file could not be named so."""
+    if isinstance(value, str) and not re.fullmatch(_NAME, value):
+        raise ValueError(f"{value!r} cannot name files; write 1 to {LONGEST_NAME} letters (a-z, A-Z), digits and _")
+    return value
+
+
+# of a source, an ensemble, a row of the tables
+Name = Annotated[str, StringConstraints(pattern=_NAME), BeforeValidator(check_name)]
 
 
 class Section(BaseModel):

@@ -1,47 +1,44 @@
 rule cam:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
-        labels=lambda wildcards: (
-            seed_labels(wildcards)
-            if wildcards.source in SEEDED and CONFIG.cam_of(wildcards.source).raw_background
-            else []
-        ),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        weights=place("classifier"),
+        labels=planned(trainings.raw_background_labels),
     output:
-        "results/{run}/cam/{source}/seed{seed}/{shard}.npz",
+        place("cam"),
     log:
         "results/{run}/logs/cam/{source}/seed{seed}/{shard}.log",
     priority: 80
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        labels=lambda wildcards, input: f"--labels {input.labels}" if input.labels else "",
+        labels=lambda wildcards, input: f"--labels {shlex.join(input.labels)}" if input.labels else "",
         settings=settings(lambda wildcards: CONFIG.cam_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam --index {input.index} --weights {input.weights} {params.labels} --output {output}"
-        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet cam --index {input.index:q} --weights {input.weights:q} {params.labels} --output {output:q}"
+        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"
 
 
 rule cam_import:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
     output:
-        "results/{run}/cam/{source}/imported/{shard}.npz",
+        place("cam_import"),
     log:
         "results/{run}/logs/cam/{source}/imported/{shard}.log",
     wildcard_constraints:
-        source="|".join(IMPORTED) or NO_NAME,
+        source=names.any_of(CONFIG.imported),
     priority: 100  # before any training, which a fault in the files would cost
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -52,5 +49,5 @@ rule cam_import:
         settings=settings(lambda wildcards: CONFIG.import_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam import --index {input.index} --output {output}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        "orandnet cam import --index {input.index:q} --output {output:q}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"

@@ -1,18 +1,19 @@
 rule classifier:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        pretrained=classifier_weights,
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        pretrained=named(planned(trainings.pretrained_classifier)),
     output:
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
-        history="results/{run}/classifier/{source}/seed{seed}/history.csv",
+        weights=place("classifier"),
+        history=history("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(name for name in TRAINED if name not in SEEDED) or NO_NAME,
+        source=names.any_of(names.trained_sources(CONFIG, on_labels=False)),
     priority: 90
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -20,32 +21,34 @@ rule classifier:
         runtime=600,
     params:
         time_limit=time_limit,
+        pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
-        "orandnet classifier --index {input.index} --output {output.weights} --history-output {output.history}"
+        "orandnet classifier --index {input.index:q} --output {output.weights:q} --history-output {output.history:q}"
         " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        " {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 # trained on what another source's CAM is sure of
 rule classifier_amn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        labels=seed_labels,
-        initial=seed_weights,
-        pretrained=classifier_weights,
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        labels=planned(trainings.seed_labels),
+        initial=planned(trainings.seed_weights),
+        pretrained=named(planned(trainings.pretrained_classifier)),
     output:
-        weights="results/{run}/classifier/{source}/seed{seed}/weights.safetensors",
-        history="results/{run}/classifier/{source}/seed{seed}/history.csv",
+        weights=place("classifier"),
+        history=history("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
-        source="|".join(SEEDED) or NO_NAME,
+        source=names.any_of(names.trained_sources(CONFIG, on_labels=True)),
     priority: 90
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -53,10 +56,11 @@ rule classifier_amn:
         runtime=600,
     params:
         time_limit=time_limit,
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
-        "orandnet classifier --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet classifier --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"

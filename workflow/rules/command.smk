@@ -1,4 +1,4 @@
-# How a rule gets its settings, its code's fingerprint, its command and its device. No rules here.
+# How a rule gets its settings, its code's fingerprint, the user's files, its command and its device. No rules here.
 
 import shlex
 import sys
@@ -6,13 +6,35 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# the package lies beside this folder, whichever Snakefile was started
-WORKFLOW_FOLDER = Path(str(workflow.current_basedir)).parent
-sys.path.insert(0, str(WORKFLOW_FOLDER))
+# the package lies beside this folder, whichever Snakefile was started; of a module that is read from a repository only
+# the rules arrive, and the package is that of Snakemake's environment
+BASE = workflow.current_basedir
+if (Path(str(BASE)).parent / "orandnet" / "__init__.py").is_file():
+    sys.path.insert(0, str(Path(str(BASE)).parent))
 
-from orandnet.config.sections import load
-from orandnet.job.fingerprint import fingerprint
-from orandnet.job.gpu_slots import visible_gpus
+
+def repository():
+    """Return the address of the repository these rules are read from, for pip."""
+    if hasattr(BASE, "repo_path"):
+        return shlex.quote(f"git+file://{BASE.repo_path}@{BASE.ref}")
+    if hasattr(BASE, "repo"):
+        return shlex.quote(f"git+https://{BASE.host}/{BASE.repo}@{BASE.ref}")
+    return "git+<its address>"
+
+
+try:
+    from orandnet.config.sections import load
+    from orandnet.dataset import listing
+    from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
+    from orandnet.job.gpu_slots import visible_gpus
+    from orandnet.job.input_files import content_of_others, named_inputs
+except ModuleNotFoundError as error:
+    if error.name.split(".")[0] != "orandnet":
+        raise
+    raise WorkflowError(
+        "orandnet: the package lies neither beside these rules nor in Snakemake's environment; install it there: "
+        f"{shlex.quote(sys.executable)} -m pip install {repository()}"
+    ) from None
 
 try:
     CONFIG = load(config)
@@ -25,16 +47,32 @@ except ValueError as error:
 MALLOC = "MALLOC_TOP_PAD_=268435456 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_MMAP_THRESHOLD_=33554432"
 
 
-# so that `orandnet <stage>` runs this checkout's code under Snakemake's own Python, or that of an activated software
-# environment, whether or not a virtual environment is active; printed commands stay short enough to paste
+# so that `orandnet <stage>` runs the code of the fingerprints under Snakemake's own Python, or that of an activated
+# software environment, whether or not a virtual environment is active; printed commands stay short enough to paste
 def command_prefix():
     deployed = getattr(workflow.deployment_settings, "deployment_method", None)
     python = "python" if deployed else shlex.quote(sys.executable)
-    package = shlex.quote(str(WORKFLOW_FOLDER / "orandnet"))
+    package = shlex.quote(str(PACKAGE_FOLDER))
     return f'set -euo pipefail; orandnet() {{ {MALLOC} {python} {package} "$@"; }}; '
 
 
-shell.prefix(command_prefix().replace("{", "{{").replace("}", "}}"))
+# for text that Snakemake formats
+def escaped(text):
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+shell.prefix(escaped(command_prefix()))
+
+
+# the software of every job, beside these rules; Snakemake takes braces in the checkout's own folder for wildcards
+ENVIRONMENT = "../../envs/orandnet.yaml"
+if "{" in str(BASE):
+    ENVIRONMENT = escaped(str(BASE.join(ENVIRONMENT)))
+
+
+# an option of a command for an input that a job may lack
+def option(name, path):
+    return f"{name} {shlex.quote(str(path))}" if path else ""
 
 
 LOCAL_GPUS = [] if workflow.remote_exec else visible_gpus()
@@ -62,6 +100,23 @@ def time_limit(wildcards, resources):
 # and the order of keys does not matter
 def settings(section):
     return lambda wildcards: section(wildcards).canonical_json()
+
+
+# files of the user's own that a job reads: those that can be inputs, and what stands for the rest
+def named(files):
+    return lambda wildcards: named_inputs(files(wildcards))
+
+
+def others(files):
+    return lambda wildcards: content_of_others(files(wildcards))
+
+
+def annotations(wildcards):
+    return listing.annotation_files(CONFIG.dataset)
+
+
+def lists_of_images(wildcards):
+    return listing.source_files(CONFIG.dataset, wildcards.part)
 
 
 def code(stage):

@@ -1,17 +1,17 @@
 rule evaluation_cam:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        ground_truth="results/{run}/dataset/ground_truth.json",
-        cams=cam_shards("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        ground_truth=place("dataset_ground_truth", part="train_aug"),
+        cams=planned(cams.cam_shards),
     output:
-        summary="results/{run}/evaluation/cam/{method}/seed{seed}/summary.csv",
-        curve="results/{run}/evaluation/cam/{method}/seed{seed}/curve.csv",
-        per_class="results/{run}/evaluation/cam/{method}/seed{seed}/per_class.csv",
+        summary=place("evaluation_cam", scores="summary"),
+        curve=place("evaluation_cam", scores="curve"),
+        per_class=place("evaluation_cam", scores="per_class"),
     log:
         "results/{run}/logs/evaluation/cam/{method}/seed{seed}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -22,28 +22,24 @@ rule evaluation_cam:
         settings=settings(lambda wildcards: CONFIG.evaluation),
         code=code("evaluation"),
     shell:
-        "orandnet evaluation cam --index {input.index} --ground-truth {input.ground_truth} --cams {input.cams}"
-        " --output {output.summary} --curve-output {output.curve} --per-class-output {output.per_class}"
-        " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log}"
+        "orandnet evaluation cam --index {input.index:q} --ground-truth {input.ground_truth:q} --cams {input.cams:q}"
+        " --output {output.summary:q} --curve-output {output.curve:q} --per-class-output {output.per_class:q}"
+        " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log:q}"
 
 
 rule evaluation_prediction:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        ground_truth="results/{run}/dataset/ground_truth.json",
-        masks=expand(
-            "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
-            shard=PREDICTION_SHARDS,
-            allow_missing=True,
-        ),
+        index=part_of_split("dataset_images"),
+        classes=place("dataset_classes"),
+        ground_truth=part_of_split("dataset_ground_truth"),
+        masks=expand(place("prediction"), shard=PREDICTION_SHARDS, allow_missing=True),
     output:
-        summary="results/{run}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv",
-        per_class="results/{run}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/per_class.csv",
+        summary=place("evaluation_prediction", scores="summary"),
+        per_class=place("evaluation_prediction", scores="per_class"),
     log:
         "results/{run}/logs/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -51,5 +47,6 @@ rule evaluation_prediction:
     params:
         code=code("evaluation"),
     shell:
-        "orandnet evaluation prediction --index {input.index} --ground-truth {input.ground_truth} --masks {input.masks}"
-        " --output {output.summary} --per-class-output {output.per_class} --split {wildcards.split} &> {log}"
+        "orandnet evaluation prediction --index {input.index:q} --ground-truth {input.ground_truth:q}"
+        " --masks {input.masks:q} --output {output.summary:q} --per-class-output {output.per_class:q}"
+        " --split {wildcards.split} &> {log:q}"

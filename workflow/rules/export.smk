@@ -3,17 +3,17 @@ from orandnet.export.settings import FolderSettings
 
 rule export_irn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard),
     output:
-        "results/{run}/export/irn/{method}/seed{seed}/{shard}.csv",
+        place("export_irn"),
     log:
         "results/{run}/logs/export/irn/{method}/seed{seed}/{shard}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -21,22 +21,22 @@ rule export_irn:
     params:
         code=code("export"),
     shell:
-        "orandnet export irn --index {input.index} --cams {input.cams} --output {output} &> {log}"
+        "orandnet export irn --index {input.index:q} --cams {input.cams:q} --output {output:q} &> {log:q}"
 
 
 rule export_npz:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("method"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard),
     output:
-        "results/{run}/export/npz/{method}/seed{seed}/{shard}.csv",
+        place("export_npz"),
     log:
         "results/{run}/logs/export/npz/{method}/seed{seed}/{shard}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -44,22 +44,22 @@ rule export_npz:
     params:
         code=code("export"),
     shell:
-        "orandnet export npz --index {input.index} --cams {input.cams} --output {output} &> {log}"
+        "orandnet export npz --index {input.index:q} --cams {input.cams:q} --output {output:q} &> {log:q}"
 
 
 rule export_voc:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=expand("results/{run}/pseudo_mask/{method}/seed{seed}/{shard}.csv", shard=SHARDS, allow_missing=True),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        masks=expand(place("pseudo_mask"), shard=SHARDS, allow_missing=True),
     output:
-        "results/{run}/export/voc/{method}/seed{seed}/list.csv",
+        place("export_voc"),
     log:
         "results/{run}/logs/export/voc/{method}/seed{seed}.log",
     wildcard_constraints:
-        method=KNOWN_METHODS,
+        method=names.any_of(CONFIG.cam_methods),
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -68,23 +68,21 @@ rule export_voc:
         settings=settings(lambda wildcards: CONFIG.export.narrowed_to(FolderSettings)),
         code=code("export"),
     shell:
-        "orandnet export voc --index {input.index} --masks {input.masks} --output {output}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet export voc --index {input.index:q} --masks {input.masks:q} --output {output:q}"
+        " --settings {params.settings:q} &> {log:q}"
 
 
 # packs what lies there: a bug report must not start trainings, so the index is the only input
 rule export_pack:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
+        index=place("dataset"),
+        classes=place("dataset_classes"),
     output:
-        "results/{run}/export/pack/{image_id}.zip",
+        place("export_pack"),
     log:
         "results/{run}/logs/export/pack/{image_id}.log",
-    wildcard_constraints:
-        image_id=r"[\w.@+=-]+",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -93,5 +91,5 @@ rule export_pack:
         config=lambda wildcards: CONFIG.canonical_json(),
         code=code("export"),
     shell:
-        "orandnet export pack --index {input.index} --image-id {wildcards.image_id} --results results/{wildcards.run}"
-        " --config {params.config:q} --output {output} &> {log}"
+        "orandnet export pack --index {input.index:q} --image-id={wildcards.image_id:q}"
+        " --results results/{wildcards.run} --config {params.config:q} --output {output:q} &> {log:q}"

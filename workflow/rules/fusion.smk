@@ -1,15 +1,15 @@
 rule fusion:
     input:
-        cams=member_shards,
+        cams=planned(cams.member_shards),
     output:
-        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
-        and_cams="results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz",
-        mean_cams="results/{run}/fusion/{ensemble}/seed{seed}/mean/{shard}.npz",
+        or_cams=place("fusion", operator="or"),
+        and_cams=place("fusion", operator="and"),
+        mean_cams=place("fusion", operator="mean"),
     log:
         "results/{run}/logs/fusion/{ensemble}/seed{seed}/{shard}.log",
     priority: 70
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -19,21 +19,21 @@ rule fusion:
         settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),
         code=code("fusion"),
     shell:
-        "orandnet fusion --members {params.members} --cams {input.cams} --or-output {output.or_cams}"
-        " --and-output {output.and_cams} --mean-output {output.mean_cams} --settings {params.settings:q} &> {log}"
+        "orandnet fusion --members {params.members} --cams {input.cams:q} --or-output {output.or_cams:q}"
+        " --and-output {output.and_cams:q} --mean-output {output.mean_cams:q} --settings {params.settings:q} &> {log:q}"
 
 
 # apart from the others: only an ensemble whose output is the sum needs it, and it costs as much disk as they do
 rule fusion_sum:
     input:
-        cams=member_shards,
+        cams=planned(cams.member_shards),
     output:
-        "results/{run}/fusion/{ensemble}/seed{seed}/sum/{shard}.npz",
+        place("fusion", operator="sum"),
     log:
         "results/{run}/logs/fusion_sum/{ensemble}/seed{seed}/{shard}.log",
     priority: 70
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -43,5 +43,5 @@ rule fusion_sum:
         settings=settings(lambda wildcards: CONFIG.fusion_of(wildcards.ensemble)),
         code=code("fusion"),
     shell:
-        "orandnet fusion --members {params.members} --cams {input.cams} --sum-output {output}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet fusion --members {params.members} --cams {input.cams:q} --sum-output {output:q}"
+        " --settings {params.settings:q} &> {log:q}"

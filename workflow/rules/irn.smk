@@ -1,15 +1,15 @@
 rule irn_labels:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("cam"),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard, method="cam"),
     output:
-        "results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv",
+        place("irn_labels"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/labels/{shard}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -18,25 +18,25 @@ rule irn_labels:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
     shell:
-        "orandnet irn labels --index {input.index} --cams {input.cams} --output {output}"
-        " --shard {wildcards.shard} --settings {params.settings:q} &> {log}"
+        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} --output {output:q}"
+        " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"
 
 
 rule irn:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        labels=expand("results/{run}/irn/{cam}/seed{seed}/labels/{shard}.csv", shard=SHARDS, allow_missing=True),
-        initial=initial_weights(CONFIG.irn.initial_source),
-        pretrained=lambda wildcards: local_weights(CONFIG.irn_of(wildcards.cam).boundary.backbone),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        labels=expand(place("irn_labels"), shard=SHARDS, allow_missing=True),
+        initial=planned(trainings.boundary_weights),
+        pretrained=named(planned(trainings.pretrained_boundary)),
     output:
-        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
-        history="results/{run}/irn/{cam}/seed{seed}/history.csv",
+        weights=place("irn"),
+        history=history("irn"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -44,28 +44,29 @@ rule irn:
         runtime=240,
     params:
         time_limit=time_limit,
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(planned(trainings.pretrained_boundary)),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
-        "orandnet irn train --index {input.index} --labels {input.labels} {params.initial} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 rule irn_walk:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        cams=cam_shard("cam"),
-        weights="results/{run}/irn/{cam}/seed{seed}/weights.safetensors",
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        cams=planned(cams.cam_shard, method="cam"),
+        weights=place("irn"),
     output:
-        "results/{run}/irn/{cam}/seed{seed}/walk/{shard}.npz",
+        place("irn_walk"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}/walk/{shard}.log",
     priority: 50
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -75,5 +76,6 @@ rule irn_walk:
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).walk),
         code=code("irn"),
     shell:
-        "orandnet irn walk --index {input.index} --cams {input.cams} --weights {input.weights} --output {output} --threads {threads}"
-        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet irn walk --index {input.index:q} --cams {input.cams:q} --weights {input.weights:q}"
+        " --output {output:q} --threads {threads} --shard {wildcards.shard} --gpus {resources.gpu}"
+        " --settings {params.settings:q} &> {log:q}"

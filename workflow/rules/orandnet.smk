@@ -1,16 +1,16 @@
 rule orandnet:
     input:
-        or_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz", shard=SHARDS, allow_missing=True),
-        and_cams=expand("results/{run}/fusion/{ensemble}/seed{seed}/and/{shard}.npz", shard=SHARDS, allow_missing=True),
-        pretrained=lambda wildcards: local_weights(CONFIG.orandnet_of(wildcards.ensemble)),
+        or_cams=expand(place("fusion", operator="or"), shard=SHARDS, allow_missing=True),
+        and_cams=expand(place("fusion", operator="and"), shard=SHARDS, allow_missing=True),
+        pretrained=named(planned(trainings.pretrained_orandnet)),
     output:
-        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
-        history="results/{run}/orandnet/{ensemble}/seed{seed}/history.csv",
+        weights=place("orandnet"),
+        history=history("orandnet"),
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
     priority: 60
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -18,25 +18,26 @@ rule orandnet:
         runtime=240,
     params:
         time_limit=time_limit,
+        pretrained=others(planned(trainings.pretrained_orandnet)),
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
-        "orandnet orandnet train --or-cams {input.or_cams} --and-cams {input.and_cams} --output {output.weights}"
-        " --history-output {output.history} --random-seed {wildcards.seed} --threads {threads}"
-        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log}"
+        "orandnet orandnet train --or-cams {input.or_cams:q} --and-cams {input.and_cams:q} --output {output.weights:q}"
+        " --history-output {output.history:q} --random-seed {wildcards.seed} --threads {threads}"
+        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 
 
 rule orandnet_cam:
     input:
-        weights="results/{run}/orandnet/{ensemble}/seed{seed}/weights.safetensors",
-        or_cams="results/{run}/fusion/{ensemble}/seed{seed}/or/{shard}.npz",
+        weights=place("orandnet"),
+        or_cams=place("fusion", operator="or"),
     output:
-        "results/{run}/orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
+        place("orandnet_cam"),
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}/cam/{shard}.log",
     priority: 60
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -46,5 +47,5 @@ rule orandnet_cam:
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),
     shell:
-        "orandnet orandnet cam --weights {input.weights} --or-cams {input.or_cams} --output {output}"
-        " --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet orandnet cam --weights {input.weights:q} --or-cams {input.or_cams:q} --output {output:q}"
+        " --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"

@@ -3,16 +3,16 @@ from orandnet.prediction.settings import PredictSettings
 
 rule prediction:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
+        index=part_of_split("dataset_images"),
+        classes=place("dataset_classes"),
+        weights=place("segmenter"),
     output:
-        "results/{run}/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.csv",
+        place("prediction"),
     log:
         "results/{run}/logs/prediction/{method}/{schedule}/seed{seed}/{split}/{shard}.log",
     priority: 20
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -22,5 +22,6 @@ rule prediction:
         settings=settings(lambda wildcards: CONFIG.prediction.narrowed_to(PredictSettings)),
         code=code("prediction"),
     shell:
-        "orandnet prediction --index {input.index} --weights {input.weights} --output {output} --split {wildcards.split}"
-        " --shard {wildcards.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} &> {log}"
+        "orandnet prediction --index {input.index:q} --weights {input.weights:q} --output {output:q}"
+        " --split {wildcards.split} --shard {wildcards.shard} --threads {threads} --gpus {resources.gpu}"
+        " --settings {params.settings:q} &> {log:q}"

@@ -1,37 +1,28 @@
 rule tables:
     input:
-        summaries=[
-            f"results/{{run}}/evaluation/cam/{method}/seed{seed}/summary.csv"
-            for method in (CONFIG.cam_methods if CONFIG.dataset.scored else [])
-            for seed in seeds_of(method)
-        ],
-        predictions=[
-            f"results/{{run}}/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/summary.csv"
-            for method, schedule in trainings()
-            for seed in CONFIG.seeds
-            for split in scored_splits()
-        ],
+        summaries=planned(targets.cam_summaries),
+        predictions=planned(targets.prediction_summaries),
     output:
         pseudo_masks=report(
-            "results/{run}/tables/table1_pseudo_masks.csv",
+            place("tables", table="table1_pseudo_masks"),
             caption="../report/table1.rst",
             category="Tables",
             labels={"table": "1 pseudo masks"},
         ),
         segmentation=report(
-            "results/{run}/tables/table2_segmentation.csv",
+            place("tables", table="table2_segmentation"),
             caption="../report/table2.rst",
             category="Tables",
             labels={"table": "2 segmentation"},
         ),
         variants=report(
-            "results/{run}/tables/table2_variants.csv",
+            place("tables", table="table2_variants"),
             caption="../report/table2_variants.rst",
             category="Tables",
             labels={"table": "2 segmentation by inference"},
         ),
         scale_scheduling=report(
-            "results/{run}/tables/table3_scale_scheduling.csv",
+            place("tables", table="table3_scale_scheduling"),
             caption="../report/table3.rst",
             category="Tables",
             labels={"table": "3 scale scheduling"},
@@ -39,50 +30,38 @@ rule tables:
     log:
         "results/{run}/logs/report/tables.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=settings(lambda wildcards: report_settings()),
+        settings=settings(planned(targets.report_settings)),
         code=code("report"),
     shell:
-        "orandnet report tables --summaries {input.summaries} --predictions {input.predictions}"
-        " --pseudo-masks-output {output.pseudo_masks} --segmentation-output {output.segmentation}"
-        " --variants-output {output.variants} --scale-scheduling-output {output.scale_scheduling}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet report tables --summaries {input.summaries:q} --predictions {input.predictions:q}"
+        " --pseudo-masks-output {output.pseudo_masks:q} --segmentation-output {output.segmentation:q}"
+        " --variants-output {output.variants:q} --scale-scheduling-output {output.scale_scheduling:q}"
+        " --settings {params.settings:q} &> {log:q}"
 
 
 rule figures:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        ground_truth="results/{run}/dataset/ground_truth.json",
-        curves=lambda wildcards: [
-            f"results/{wildcards.run}/evaluation/cam/{method}/seed{seed}/curve.csv"
-            for method in curve_methods(wildcards.ensemble)
-            for seed in seeds_of(method)
-        ],
-        cams=lambda wildcards: [
-            f"results/{wildcards.run}/{cam_folder(method, CONFIG.seeds[0])}/{shard}.npz"
-            for method in curve_methods(wildcards.ensemble)
-            for shard in SHARDS
-        ],
-        masks=lambda wildcards: [
-            f"results/{wildcards.run}/pseudo_mask/{method}/seed{CONFIG.seeds[0]}/{shard}.csv"
-            for method in panel_masks(wildcards.ensemble)
-            for shard in SHARDS
-        ],
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        ground_truth=place("dataset_ground_truth", part="train_aug"),
+        curves=planned(targets.curves),
+        cams=planned(targets.panel_cams),
+        masks=planned(targets.panel_masks),
     output:
         curves=report(
-            "results/{run}/figures/curves_{ensemble}.png",
+            place("figures", figure="curves_{ensemble}"),
             caption="../report/curves.rst",
             category="Figures",
             labels={"figure": "threshold curves", "ensemble": "{ensemble}"},
         ),
         panels=report(
-            "results/{run}/figures/panels_{ensemble}.png",
+            place("figures", figure="panels_{ensemble}"),
             caption="../report/panels.rst",
             category="Figures",
             labels={"figure": "panels", "ensemble": "{ensemble}"},
@@ -90,15 +69,15 @@ rule figures:
     log:
         "results/{run}/logs/report/figures_{ensemble}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=settings(lambda wildcards: report_settings()),
+        settings=settings(planned(targets.report_settings)),
         code=code("report"),
     shell:
-        "orandnet report figures --index {input.index} --ground-truth {input.ground_truth} --curves {input.curves}"
-        " --cams {input.cams} --masks {input.masks} --curves-output {output.curves} --panels-output {output.panels}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet report figures --index {input.index:q} --ground-truth {input.ground_truth:q}"
+        " --curves {input.curves:q} --cams {input.cams:q} --masks {input.masks:q} --curves-output {output.curves:q}"
+        " --panels-output {output.panels:q} --settings {params.settings:q} &> {log:q}"

@@ -1,19 +1,20 @@
 rule segmenter:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=segmenter_masks,
-        ground_truth=segmenter_ground_truth,
-        initial=initial_weights(CONFIG.segmenter.initial_source),
-        pretrained=local_weights(CONFIG.segmenter.backbone),
+        index=place("dataset_images", part="train_aug"),
+        classes=place("dataset_classes"),
+        checked=CHECKED,
+        masks=planned(trainings.segmenter_masks),
+        ground_truth=planned(trainings.segmenter_ground_truth),
+        initial=planned(trainings.segmenter_weights),
+        pretrained=named(planned(trainings.pretrained_segmenter)),
     output:
-        weights="results/{run}/segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
-        history="results/{run}/segmenter/{method}/{schedule}/seed{seed}/history.csv",
+        weights=place("segmenter"),
+        history=history("segmenter"),
     log:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
     priority: 30
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPU,
@@ -21,12 +22,13 @@ rule segmenter:
         runtime=1440,
     params:
         time_limit=time_limit,
-        truth=lambda wildcards, input: f"--ground-truth {input.ground_truth}" if input.ground_truth else "",
-        initial=lambda wildcards, input: f"--initial-weights {input.initial}" if input.initial else "",
-        settings=settings(segmenter_settings),
+        truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
+        initial=lambda wildcards, input: option("--initial-weights", input.initial),
+        pretrained=others(planned(trainings.pretrained_segmenter)),
+        settings=settings(planned(trainings.segmenter_settings)),
         code=code("segmenter"),
     shell:
-        "orandnet segmenter --index {input.index} --masks {input.masks} {params.truth} {params.initial}"
-        " --output {output.weights} --history-output {output.history} --schedule {wildcards.schedule}"
+        "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {params.initial}"
+        " --output {output.weights:q} --history-output {output.history:q} --schedule {wildcards.schedule}"
         " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log}"
+        " {params.time_limit} --settings {params.settings:q} &> {log:q}"

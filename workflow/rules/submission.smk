@@ -1,14 +1,14 @@
 rule submission:
     input:
-        index="results/{run}/dataset/index.csv",
-        manifest="results/{run}/dataset/manifest.json",
-        masks=submitted_masks,
+        index=place("dataset_images", part="test"),
+        classes=place("dataset_classes"),
+        masks=planned(targets.submitted_masks),
     output:
-        "results/{run}/submission/{method}.tar.gz",
+        place("submission"),
     log:
         "results/{run}/logs/submission/{method}.log",
     conda:
-        "../../envs/orandnet.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -17,5 +17,5 @@ rule submission:
         settings=settings(lambda wildcards: CONFIG.submission_settings),
         code=code("submission"),
     shell:
-        "orandnet submission write --index {input.index} --masks {input.masks} --output {output}"
-        " --settings {params.settings:q} &> {log}"
+        "orandnet submission write --index {input.index:q} --masks {input.masks:q} --output {output:q}"
+        " --settings {params.settings:q} &> {log:q}"

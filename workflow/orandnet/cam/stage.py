@@ -8,6 +8,7 @@ from orandnet.dataset.index import read_index
 from orandnet.files.mask import MaskList
 from orandnet.files.store import shard_slice, write_shard
 from orandnet.job.progress import track
+from orandnet.maps.flatness import warned_if_flat
 
 
 def run(
@@ -32,10 +33,11 @@ def run(
     from orandnet.networks.device import place, select_device
 
     where = select_device(device)
-    network, trained = load_classifier(weights)
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    images = read_index(index)
+    network, trained = load_classifier(weights, images.class_names)
+    records = shard_slice(images.subset("train_aug"), shard)
     made = cams(place(network, where), records, settings, trained, where, _seed_labels(labels, settings, trained.kind))
-    write_shard(output, track(made, "cam", len(records)))
+    write_shard(output, warned_if_flat(track(made, "cam", len(records)), "cam"))
 
 
 def _seed_labels(labels: list[Path] | None, settings: Settings, kind: str) -> MaskList | None:
@@ -56,7 +58,7 @@ def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: s
     images = read_index(index)
     records = shard_slice(images.subset("train_aug"), shard)
     cams = imported_cams(records, images.class_names, settings)
-    write_shard(output, track(cams, "import", len(records)))
+    write_shard(output, warned_if_flat(track(cams, "import", len(records)), "cam import"))
 
 
 COMMANDS = {"": run, "import": import_cams}

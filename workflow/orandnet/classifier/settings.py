@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from orandnet.maps.grid import GRID_STRIDE
+from orandnet.maps import GRID_STRIDE
 from orandnet.settings import Backbone, Section
 from orandnet.training.settings import RandomScale, Training
 

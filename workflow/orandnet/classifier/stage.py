@@ -11,11 +11,11 @@ from orandnet.classifier.network import start_classifier
 from orandnet.classifier.samples import ClassifierSamples
 from orandnet.classifier.settings import Settings
 from orandnet.dataset.index import Record, read_index
-from orandnet.files.checkpoint import encode, save_weights
+from orandnet.files.checkpoint import encode
+from orandnet.job.training_job import TrainingJob
 from orandnet.networks.backbone import Normalise, pad_color
-from orandnet.networks.device import place, select_device
-from orandnet.training.loop import Loss, Sample, fit, write_history
-from orandnet.training.state import remove_state
+from orandnet.training.loop import Loss, Sample
+from orandnet.training.task import Task, train
 
 
 def classification_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
@@ -58,42 +58,28 @@ def run(
     index: Path,
     labels: list[Path] | None = None,
     initial_weights: Path | None = None,
-    output: Path,
-    history_output: Path,
     settings: Settings,
-    state: Path,
-    key: str,
-    random_seed: int = 0,
-    device: str = "auto",
-    threads: int = 1,
+    job: TrainingJob,
 ) -> None:
     """Train a classifier on train_aug; kind amn also reads `labels`, the lists of another CAM's inter-pixel labels."""
     dataset = read_index(index)
-    num_foreground = dataset.num_classes - 1
-    where = select_device(device)
-    torch.manual_seed(random_seed)
-    network = place(start_classifier(settings, num_foreground, initial_weights=initial_weights), where)
-    normalise = next(module for module in network.modules() if isinstance(module, Normalise))
-    records = dataset.subset("train_aug")
-    sample, loss = training_task(records, labels or [], settings, num_foreground, pad_color(normalise))
-    history = fit(
-        network,
-        sample=sample,
-        num_samples=len(records),
-        loss=loss,
-        settings=settings.training,
-        groups=network.groups(settings.training.head_learning_rate_factor),
-        state=state,
-        key=key,
-        random_seed=random_seed,
-        device=where,
-        threads=threads,
-        description="classifier",
-    )
-    write_history(history_output, history)
-    metadata = {"classifier": settings.canonical_json(), "classes": encode(dataset.class_names)}
-    save_weights(output, network.state_dict(), metadata)
-    remove_state(state)
+    records, num_foreground = dataset.subset("train_aug"), dataset.num_classes - 1
+
+    def task() -> Task:
+        network = start_classifier(settings, num_foreground, initial_weights=initial_weights)
+        normalise = next(module for module in network.modules() if isinstance(module, Normalise))
+        sample, loss = training_task(records, labels or [], settings, num_foreground, pad_color(normalise))
+        return Task(
+            network,
+            sample,
+            len(records),
+            loss,
+            groups=lambda: network.groups(settings.training.head_learning_rate_factor),
+            training=settings.training,
+            metadata={"classifier": settings.canonical_json(), "classes": encode(dataset.class_names)},
+        )
+
+    train(task, job, description="classifier")
 
 
 COMMANDS = {"": run}

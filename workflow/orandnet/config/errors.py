@@ -6,6 +6,8 @@ import typing
 
 from pydantic import BaseModel, ValidationError
 
+PARTS_OF_TYPES = ("constrained-", "list[", "dict[", "[key]")  # in pydantic's paths, and no keys of the config
+
 
 def describe(error: ValidationError, model: type[BaseModel], place: str = "") -> str:
     """Return one line per problem.
@@ -19,7 +21,7 @@ def describe(error: ValidationError, model: type[BaseModel], place: str = "") ->
 
 
 def _line(problem: dict, model: type[BaseModel], place: str) -> str:
-    path = [str(part) for part in problem["loc"] if not str(part).startswith(("constrained-", "list[", "dict["))]
+    path = [str(part) for part in problem["loc"] if not str(part).startswith(PARTS_OF_TYPES)]
     key = ".".join([*filter(None, [place]), *path]) or "config"
     if problem["type"] == "extra_forbidden":
         known = known_keys(model, path[:-1])

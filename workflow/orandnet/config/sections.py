@@ -1,8 +1,9 @@
 """The config: every section's settings in one model, the single source of validation, defaults and reference."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import ImportedScores, ImportSettings
@@ -11,7 +12,7 @@ from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.config.choices import contradictions
 from orandnet.config.errors import describe
-from orandnet.config.sources import Ensemble, Name, Overrides, Source
+from orandnet.config.sources import Ensemble, Overrides, Source
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.export.settings import Settings as ExportSettings
@@ -23,8 +24,26 @@ from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
-from orandnet.settings import Section
+from orandnet.settings import LONGEST_NAME, Name, Section
 from orandnet.submission.settings import Settings as SubmissionSettings
+
+RUN = rf"^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}$"
+RESERVED = "README.md"  # lies in results/ itself
+HIGHEST_SEED = 2**32 - 1
+
+
+def check_run(value: Any) -> Any:
+    """Return the name of a run, or what is no text; ValueError if it cannot be a folder of its own in results/."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(RUN, value):
+        raise ValueError(
+            f"{value!r} cannot name a folder in results/; write 1 to {LONGEST_NAME} letters (a-z, A-Z), digits, _, - "
+            "and ., a letter, digit or _ first"
+        )
+    if value.lower().endswith(RESERVED.lower()):
+        raise ValueError(f"{value!r} ends in {RESERVED}, a file that lies in results/; choose another name")
+    return value
 
 
 class IrnSection(IrnSettings):
@@ -38,10 +57,10 @@ class IrnSection(IrnSettings):
 class Config(Section):
     """Everything a run depends on."""
 
-    run: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")] = Field(
+    run: Annotated[str, StringConstraints(pattern=RUN), BeforeValidator(check_run)] = Field(
         "demo", description="name of the run: all it makes lies under results/<run>"
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+    seeds: list[Annotated[int, Field(ge=0, le=HIGHEST_SEED)]] = Field(
         [0], min_length=1, description="random seeds; tables give mean and standard deviation over them"
     )
     shards: int = Field(1, ge=1, description="jobs that a heavy inference stage is split into")

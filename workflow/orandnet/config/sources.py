@@ -7,8 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from orandnet.cam.settings import ExtraClasses, Format
 from orandnet.settings import Section
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
-Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]*)?$")]
+Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]{0,8})?$")]
 Overrides = dict[str, Any]
 
 

@@ -48,7 +48,7 @@ def mean_field(
     Args:
         rgb: (H, W, 3) uint8.
         energies: (M, C, H, W) unary energies of M labellings of the image; each has the result it has alone.
-        iterations: steps; this and what follows are the fields of `crf.CrfSettings`.
+        iterations: steps; this and what follows are the fields of `crf.settings.CrfSettings`.
         gaussian_sxy, gaussian_compat: smoothness term.
         bilateral_sxy, bilateral_srgb, bilateral_compat: appearance term.
 

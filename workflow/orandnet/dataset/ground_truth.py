@@ -13,20 +13,30 @@ from orandnet.dataset.index import read_rows
 from orandnet.dataset.mask_ids import translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
+CHECK_AGAIN = "check the masks again: snakemake --forcerun dataset_ground_truth --until dataset."
+
 
 class GroundTruth:
     """True masks by image id, in the mask ids of the class list."""
 
-    def __init__(self, index_csv: Path, ground_truth_json: Path):
-        """Read where the masks lie, and how the ids in the files translate to those of the class list."""
-        self._rows = {row["image_id"]: row for row in read_rows(index_csv)}
+    def __init__(self, index: Path, ground_truth: Path):
+        """Read where the masks lie, and how the ids in the files translate to those of the class list.
+
+        Args:
+            index: list of the images (train_aug.csv, val.csv).
+            ground_truth: ground_truth/<part>.json of the same part.
+
+        Raises:
+            ValueError: if one of them is missing or damaged.
+        """
+        self._sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in read_rows(index)}
         try:
-            translation = json.loads(Path(ground_truth_json).read_text(encoding="utf-8"))
-            ids = {int(file_id): class_id for file_id, class_id in translation["ids"].items()}
-            self._other_ids = translation["other_ids"]
-        except (OSError, ValueError, KeyError) as error:
+            content = json.loads(Path(ground_truth).read_text(encoding="utf-8"))
+            ids = {int(file_id): class_id for file_id, class_id in content["ids"].items()}
+            self._other_ids, self._masks = content["other_ids"], dict(content["masks"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"{ground_truth_json}: does not tell the ids of the masks ({error}); run `orandnet dataset`."
+                f"{ground_truth}: does not tell where the masks lie ({error}); run `orandnet dataset ground_truth`."
             ) from error
         self._table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
         self._table[list(ids)] = list(ids.values())
@@ -38,7 +48,7 @@ class GroundTruth:
         Raises:
             ValueError: with the number of such images and the first of them.
         """
-        missing = [image_id for image_id in image_ids if not self._rows.get(image_id, {}).get("mask")]
+        missing = [image_id for image_id in image_ids if image_id not in self._masks]
         if missing:
             raise ValueError(
                 f"{missing[0]}: has no true mask, and {len(missing) - 1} further images have none; add the masks, "
@@ -50,17 +60,14 @@ class GroundTruth:
 
         ValueError if the image is unknown or has no mask, or if the mask no longer fits the index.
         """
-        row = self._rows.get(image_id)
-        if row is None or not row["mask"]:
-            what = "is not in the index" if row is None else "has no true mask"
+        path, size = self._masks.get(image_id), self._sizes.get(image_id)
+        if path is None or size is None:
+            what = "is not in the index" if size is None else "has no true mask"
             raise ValueError(f"{image_id}: {what}; evaluate images with masks only, or add the mask.")
-        mask = read_mask(Path(row["mask"]))
-        if mask.shape != (int(row["height"]), int(row["width"])):
-            raise ValueError(
-                f"{row['mask']}: is {mask.shape} pixels, the index says {row['height']} x {row['width']}; "
-                "run `orandnet dataset` again."
-            )
+        mask = read_mask(Path(path))
+        if mask.shape != size:
+            raise ValueError(f"{path}: is {mask.shape} pixels, the index says {size[0]} x {size[1]}; {CHECK_AGAIN}")
         problem = unknown_ids(mask, self._known)
         if problem and self._other_ids == "error":
-            raise ValueError(f"{row['mask']}: {problem}; run `orandnet dataset` again.")
+            raise ValueError(f"{path}: {problem}; {CHECK_AGAIN}")
         return translated(mask, self._table)

@@ -1,4 +1,8 @@
-"""The index: which images there are, their split, their size and their image-level labels."""
+"""The lists of a data set: which images there are, their split, their size and their image-level labels.
+
+Each part (train_aug with train, val, test) has a list of its own, which is all that stages read: what one part gains
+or loses concerns nobody who works on another. index.csv is the whole for people, with the places of the true masks.
+"""
 
 import csv
 import json
@@ -10,8 +14,9 @@ import numpy as np
 
 from orandnet.files.atomic import atomic_path
 
-COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")
-MANIFEST = "manifest.json"
+COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")  # of index.csv
+PART_COLUMNS = ("image_id", "image", "split", "height", "width", "labels", "sha256")  # of train_aug.csv and the like
+CLASSES = "classes.json"
 # the rows of `train` are part of train_aug
 _SPLITS_OF = {"train": ("train",), "train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}
 
@@ -28,7 +33,7 @@ class Record:
 
 
 class Index:
-    """All images of the data set, and the names of its classes."""
+    """Images of the data set, and the names of its classes."""
 
     def __init__(self, records: Iterable[Record], class_names: Iterable[str]):
         """Hold records in the order given, and class names in the order of the mask ids 1, 2, ..."""
@@ -48,15 +53,10 @@ class Index:
 
 
 def read_index(path: Path) -> Index:
-    """Read index.csv, and the class names from manifest.json beside it; where masks lie is not kept."""
-    names = read_class_names(Path(path).with_name(MANIFEST))
+    """Read a part's list or index.csv, and the class names beside it; where masks lie is not kept."""
+    names = _read_classes(path, "classes")
     ids = {name: class_id for class_id, name in enumerate(names, start=1)}
     return Index([_record(row, ids, path) for row in read_rows(path)], names)
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Return the foreground class names of a manifest in the order of their mask ids."""
-    return _read_manifest(path, "classes")
 
 
 def read_file_ids(index: Path) -> np.ndarray:
@@ -65,35 +65,36 @@ def read_file_ids(index: Path) -> np.ndarray:
     They differ where the run takes some classes of a larger data set.
 
     Args:
-        index: index.csv; the ids stand in manifest.json beside it.
+        index: a list of images; the ids stand in classes.json beside it.
     """
-    return np.array([0, *_read_manifest(Path(index).with_name(MANIFEST), "file_ids")], dtype=np.int64)
+    return np.array([0, *_read_classes(index, "file_ids")], dtype=np.int64)
 
 
-def _read_manifest(path: Path, key: str) -> tuple:
+def _read_classes(index: Path, key: str) -> tuple:
+    path = Path(index).with_name(CLASSES)
     try:
-        return tuple(json.loads(Path(path).read_text(encoding="utf-8"))[key])
+        return tuple(json.loads(path.read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: is no manifest of a data set ({error}); run `orandnet dataset`.") from error
+        raise ValueError(f"{path}: does not tell the classes ({error}); run `orandnet dataset classes`.") from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of index.csv as text; ValueError if the file is missing or has other columns."""
+    """Return the rows of a part's list or of index.csv as text; ValueError if it is missing or has other columns."""
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such index; run `orandnet dataset`.") from None
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ValueError(f"{path}: the columns are {reader.fieldnames}, not {','.join(COLUMNS)}; make it again.")
+        raise ValueError(f"{path}: there is no such list; run `orandnet dataset images`.") from None
+    if tuple(reader.fieldnames or ()) not in (COLUMNS, PART_COLUMNS):
+        raise ValueError(f"{path}: the columns are {reader.fieldnames}, not {','.join(PART_COLUMNS)}; make it again.")
     return rows
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, object]]) -> None:
-    """Write index.csv, atomically."""
+def write_rows(path: Path, rows: Iterable[dict[str, object]], columns: tuple[str, ...]) -> None:
+    """Write a list, atomically; keys that are no column are left out."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 

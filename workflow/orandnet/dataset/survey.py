@@ -1,92 +1,120 @@
-"""Everything there is to know about a data set: its index, its manifest, and how to read its true masks."""
+"""What a data set holds, part by part, so that what depends on one part waits for and follows that part alone."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from orandnet.dataset.inspection import Inspection, digest, inspect
-from orandnet.dataset.labels import Classes, class_list, labels_path, read_labels
-from orandnet.dataset.layouts.entries import SPLITS, Entry
-from orandnet.dataset.layouts.folder import read_folder, with_classes
-from orandnet.dataset.layouts.voc import read_voc
+from orandnet.dataset.inspection import digest, inspect_images, inspect_masks
+from orandnet.dataset.labels import Classes, class_list, read_labels
+from orandnet.dataset.layouts import folder, voc
+from orandnet.dataset.layouts.entries import Entry, labels_path
 from orandnet.dataset.mask_ids import id_translation
+from orandnet.dataset.plausibility import compare_masks, numbers_that_are_no_ids
 from orandnet.dataset.problems import refuse
-from orandnet.dataset.settings import Settings
+from orandnet.dataset.settings import MaskSettings, Settings
+from orandnet.job.progress import say
+from orandnet.job.warnings import warn
 
 
-class Survey(NamedTuple):
-    """Rows of index.csv, content of manifest.json, content of ground_truth.json."""
-
-    rows: list[dict]
-    manifest: dict
-    ground_truth: dict
+def find_classes(settings: Settings) -> Classes:
+    """Return the class list of a data set (kind voc or folder); that of a folder may come from its CSV."""
+    return class_list(folder.with_classes(settings) if settings.kind == "folder" else settings)
 
 
-def survey(settings: Settings, *, threads: int = 1) -> Survey:
-    """Check every file of a data set (kind voc or folder) and describe it; ValueError names the first few faults."""
+def survey_images(
+    settings: Settings, part: str, *, leave_out: Path | None = None, threads: int = 1
+) -> list[dict[str, object]]:
+    """Check every image of a part of a data set (kind voc or folder); ValueError names the first few faults.
+
+    Args:
+        settings: which data set.
+        part: train_aug (with train), val or test.
+        leave_out: a folder in which no images are looked for.
+        threads: number of files that are decoded at a time.
+
+    Returns:
+        The rows of the part's list, see `index.PART_COLUMNS`.
+    """
     if settings.kind == "folder":
-        settings = with_classes(settings)
-    classes = class_list(settings)
-    entries = read_folder(settings) if settings.kind == "folder" else read_voc(settings)
+        settings = folder.with_classes(settings)
+        entries = folder.read_folder(settings, part, leave_out=leave_out)
+    else:
+        entries = voc.read_voc(settings, part)
     labels = read_labels(settings, {entry.image_id: entry.split for entry in entries})
-    counts = _images_per_class(classes, entries, labels)
-    if settings.limit is None:  # a quick run may miss a class
-        refuse(_unlearnable(counts, settings))
-    translation = id_translation(classes.file_ids)
-    strict = settings.other_mask_ids == "error"
-    found = inspect(entries, mask_ids=list(translation), strict=strict, threads=threads)
-    masks = [(entry.image_id, seen.mask_sha256) for entry, seen in zip(entries, found, strict=True) if entry.mask]
-    ground_truth = {
-        "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
-        "other_ids": settings.other_mask_ids,
-        "num_masks": len(masks),
-        "sha256": digest(masks),
-    }
-    return Survey(_rows(entries, found, labels), _manifest(entries, found, counts, classes), ground_truth)
-
-
-def _images_per_class(classes: Classes, entries: Sequence[Entry], labels: dict) -> dict[str, int]:
-    training = (entry.image_id for entry in entries if entry.split in ("train", "train_aug"))
-    counts = Counter(name for image_id in training for name in labels[image_id])
-    return {name: counts[name] for name in classes.names}
-
-
-def _unlearnable(counts: dict[str, int], settings: Settings) -> list[str]:
-    return [
-        f"{labels_path(settings)}: no training image shows the class {name}; add images or drop the class."
-        for name, count in counts.items()
-        if count == 0
-    ]
-
-
-def _rows(entries: Sequence[Entry], found: Sequence[Inspection], labels: dict) -> list[dict]:
+    if part == "train_aug" and settings.limit is None:  # a quick run may miss a class
+        refuse(_unlearnable(class_list(settings), entries, labels, settings))
+    if part == "train_aug":
+        counts = images_per_class(class_list(settings).names, labels.values())
+        say("dataset: training images of each class: " + ", ".join(f"{name} {n}" for name, n in counts.items()) + ".")
+    found = inspect_images([entry.image for entry in entries], threads=threads)
     return [
         {
             "image_id": entry.image_id,
             "image": entry.image,
-            "mask": entry.mask or "",
             "split": entry.split,
             "height": seen.size[0],
             "width": seen.size[1],
             "labels": ";".join(labels[entry.image_id]),
+            "sha256": seen.sha256,
         }
         for entry, seen in zip(entries, found, strict=True)
     ]
 
 
-def _manifest(entries: Sequence[Entry], found: Sequence[Inspection], counts: dict[str, int], classes: Classes) -> dict:
-    """Return what manifest.json says about the data set.
+def survey_masks(
+    rows: Sequence[dict[str, str]], settings: MaskSettings, classes: Classes, folder: Path, *, threads: int = 1
+) -> dict[str, object]:
+    """Check the true masks of a part of a data set, also against its labels; ValueError names the first few faults.
 
-    `file_ids` are the ids of the classes in the data set's own files. `num_images` of train_aug counts those of train
-    too. `training_images` are those of a class in train_aug.
+    Args:
+        rows: the part's list; each image of train and val must have a mask.
+        settings: what becomes of ids outside the class list.
+        classes: names, and their ids in the masks.
+        folder: where the masks lie, as <image_id>.png.
+        threads: number of files that are decoded at a time.
+
+    Returns:
+        Content of ground_truth/<part>.json: `masks` (image id -> file), `ids` (id in a file -> our id), `other_ids`,
+        and `sha256` over all masks.
     """
-    sizes = Counter(entry.split for entry in entries)
-    num_images = {split: sizes[split] for split in SPLITS} | {"train_aug": sizes["train"] + sizes["train_aug"]}
-    hashes = [(entry.image_id, seen.image_sha256) for entry, seen in zip(entries, found, strict=True)]
+    refuse(numbers_that_are_no_ids(classes))
+    files = voc.files_in(folder, (".png",), [row["image_id"] for row in rows])
+    refuse(
+        [
+            f"{folder}: has no mask {row['image_id']}.png, which {row['split']} is evaluated with; add the mask, take "
+            "the image out of that split, or (kind: folder) leave out dataset.masks to score nothing."
+            for row in rows
+            if row["split"] in ("train", "val") and row["image_id"] not in files
+        ]
+    )
+    sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in rows}
+    translation = id_translation(classes.file_ids)
+    found = inspect_masks(
+        [(path, sizes[image_id]) for image_id, path in files.items()],
+        mask_ids=list(translation),
+        strict=settings.other_mask_ids == "error",
+        threads=threads,
+    )
+    ids = {image_id: seen.ids for image_id, seen in zip(files, found, strict=True)}
+    compare_masks(rows, ids, classes, folder, quick=settings.limit is not None, warn=warn)
     return {
-        "classes": list(counts),
-        "file_ids": list(classes.file_ids),
-        "num_images": num_images,
-        "training_images": counts,
-        "images_sha256": digest(hashes),
+        "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
+        "other_ids": settings.other_mask_ids,
+        "sha256": digest((image_id, seen.sha256) for image_id, seen in zip(files, found, strict=True)),
+        "masks": {image_id: str(path) for image_id, path in files.items()},
     }
+
+
+def images_per_class(names: Iterable[str], labels: Iterable[Iterable[str]]) -> dict[str, int]:
+    """Return the number of images of each class, by the labels of all images."""
+    counts = Counter(name for its in labels for name in its)
+    return {name: counts[name] for name in names}
+
+
+def _unlearnable(classes: Classes, entries: Sequence[Entry], labels: dict, settings: Settings) -> list[str]:
+    counts = images_per_class(classes.names, (labels[entry.image_id] for entry in entries))
+    return [
+        f"{labels_path(settings)}: no training image shows the class {name}; add images or drop the class."
+        for name, count in counts.items()
+        if count == 0
+    ]

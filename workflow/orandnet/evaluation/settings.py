@@ -1,6 +1,5 @@
 """Settings of the evaluation."""
 
-import numpy as np
 from pydantic import Field
 
 from orandnet.settings import Section
@@ -15,7 +14,3 @@ class Settings(Section):
         le=1001,
         description="Background thresholds of the curves, evenly spaced over [0, 1] (101: steps of 0.01).",
     )
-
-    def thresholds(self) -> np.ndarray:
-        """Return the (num_thresholds,) background thresholds, ascending from 0 to 1."""
-        return np.round(np.linspace(0, 1, self.num_thresholds), 6)

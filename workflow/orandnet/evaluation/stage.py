@@ -10,12 +10,14 @@ import numpy as np
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
+from orandnet.evaluation.doubts import doubts
 from orandnet.evaluation.settings import Settings
-from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, thresholds_by_rule
+from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, even_thresholds, thresholds_by_rule
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
 from orandnet.job.progress import track
+from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
 
 SUMMARY = ("miou", "precision", "recall", "legacy20_miou", "legacy20_precision", "legacy20_recall")
@@ -36,8 +38,8 @@ def cam(
     """Evaluate the masks of a CAM store at every background threshold.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         output: summary (CSV), one row per threshold rule.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV).
@@ -46,7 +48,7 @@ def cam(
         background_threshold: the threshold of the rule `fixed`.
         split: images to evaluate.
     """
-    images, grid = read_index(index), settings.thresholds()
+    images, grid = read_index(index), even_thresholds(settings.num_thresholds)
     thresholds = np.append(grid, background_threshold)
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
@@ -55,6 +57,7 @@ def cam(
     chosen = thresholds_by_rule(curve, background_threshold=background_threshold)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
     rows = ((rule, chosen[rule], *_summary(c), str(rule != "fixed").lower()) for rule, c in confusions.items())
+    _warn(confusions["fixed"], images, f"evaluation of CAMs on {split} at the threshold {background_threshold:g}")
     _write(curve_output, curve._fields, np.transpose(curve).tolist())
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
     _write_per_class(per_class_output, "threshold_rule", images, confusions)
@@ -72,8 +75,8 @@ def prediction(
     """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: list of the images (train_aug.csv, val.csv).
+        ground_truth: ground_truth/<part>.json of the same images.
         masks: lists of the predicted masks (CSV).
         output: summary (CSV), one row per variant.
         per_class_output: the numbers of every class by variant (CSV).
@@ -87,6 +90,8 @@ def prediction(
         for variant, confusion in confusions.items():
             mask = predicted.read(record.image_id, variant)
             confusion += confusion_matrix(mask, true, num_classes=images.num_classes)
+    for variant, confusion in confusions.items():
+        _warn(confusion, images, f"evaluation of {split} ({variant})" if variant else f"evaluation of {split}")
     rows = ((variant, *_summary(confusion)) for variant, confusion in confusions.items())
     _write(output, ("variant", *SUMMARY), rows)
     _write_per_class(per_class_output, "variant", images, confusions)
@@ -114,6 +119,11 @@ def _records(images: Index, split: str, path: Path) -> list[Record]:
     if not records:
         raise ValueError(f"{path}: no image is in the split {split!r}; choose a split that has images.")
     return records
+
+
+def _warn(confusion: np.ndarray, images: Index, what: str) -> None:
+    for code, message in doubts(confusion, images.class_names, what):
+        warn(code, message)
 
 
 def _summary(confusion: np.ndarray) -> tuple:

@@ -21,6 +21,11 @@ from orandnet.pseudo_mask.threshold import (
 NUM_CELLS = 4096  # of [0, 1]; a power of two, so that finding a score's cell rounds nothing
 
 
+def even_thresholds(number: int) -> np.ndarray:
+    """Return `number` background thresholds, (T,) float64, ascending from 0 to 1 in equal steps."""
+    return np.round(np.linspace(0, 1, number), 6)
+
+
 def confusion_by_threshold(
     scores: np.ndarray,
     classes: np.ndarray,

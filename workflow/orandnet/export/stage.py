@@ -31,7 +31,7 @@ def irn(*, index: Path, cams: list[Path], output: Path) -> None:
     """Write each CAM as <image_id>.npy in IRN's format beside the list `output`.
 
     Args:
-        index: index.csv of the data set.
+        index: train_aug.csv of the data set.
         cams: shards of a CAM store.
         output: list of the files (CSV: image_id, sha256).
     """
@@ -60,7 +60,7 @@ def voc(*, index: Path, masks: list[Path], output: Path, settings: FolderSetting
     """Write the pseudo masks and images of train_aug as a folder in VOC layout around the list `output`.
 
     Args:
-        index: index.csv of the data set.
+        index: train_aug.csv of the data set.
         masks: lists of the pseudo masks of one method.
         output: list of the masks (CSV) in the folder to fill.
         settings: links or copies of the images.

@@ -16,17 +16,12 @@ from pydantic import StringConstraints, ValidationError
 
 from orandnet.files.manifest import manifest_path, versions
 from orandnet.files.mask import IGNORE_INDEX, read_mask_list
+from orandnet.files.places import MASKS, NETWORKS, STORES, find
 from orandnet.files.store import FIRST_ZIP_DATE, UNREADABLE
 from orandnet.job.progress import say
 from orandnet.settings import Section
 
 DESCRIPTION = "trail.json"
-SHARD = "[0-9]*-of-*"
-CAMS = [f"{folder}/{SHARD}.npz" for folder in ("cam/*/*", "fusion/*/*/*", "orandnet/*/*/cam", "irn/*/*/walk")]
-MASKS = [f"{folder}/{SHARD}.csv" for folder in ("irn/*/*/labels", "pseudo_mask/*/*", "prediction/*/*/*/*")]
-NETWORKS = [
-    f"{folder}/weights.manifest.json" for folder in ("classifier/*/*", "orandnet/*/*", "irn/*/*", "segmenter/*/*/*")
-]
 FACTS = ("stage", "settings", "options", "code", "random_seed", "versions", "device")
 Text = Annotated[str, StringConstraints(pattern=r"^\P{C}*$")]  # without control characters, as it is printed
 
@@ -64,7 +59,7 @@ class Piece(NamedTuple):
 
 def pieces(results: Path, image_id: str) -> Iterator[Piece]:
     """Yield every CAM of the image as a shard of its own, and every label, pseudo mask and prediction the run made."""
-    for path in _sorted(results, CAMS):
+    for path in _found(results, STORES):
         try:
             content = _one_image_shard(path, image_id)
         except UNREADABLE as error:
@@ -73,7 +68,7 @@ def pieces(results: Path, image_id: str) -> Iterator[Piece]:
             continue
         if content:
             yield Piece(_name(path, results), content, facts_of(_manifest_of(path)))
-    for path in _sorted(results, MASKS):
+    for path in _found(results, MASKS):
         for row in read_mask_list([path]):
             if row["image_id"] == image_id:
                 mask = row["path"]
@@ -83,7 +78,7 @@ def pieces(results: Path, image_id: str) -> Iterator[Piece]:
 
 def networks(results: Path) -> dict[str, dict[str, Any]]:
     """Return folder of a trained network under results/<run> -> what made it."""
-    return {_name(path.parent, results): facts_of(path) for path in _sorted(results, NETWORKS)}
+    return {_name(path.parent, results): facts_of(manifest_path(path)) for path in _found(results, NETWORKS)}
 
 
 def facts_of(manifest: Path) -> dict[str, Any]:
@@ -166,8 +161,8 @@ def _choice(masks: Path) -> dict[str, Any]:
     return json.loads(choice.read_text(encoding="utf-8")) if choice.is_file() else {}
 
 
-def _sorted(results: Path, patterns: list[str]) -> list[Path]:
-    return [path for pattern in patterns for path in sorted(results.glob(pattern))]
+def _found(results: Path, artifacts: tuple[str, ...]) -> list[Path]:
+    return [path for artifact in artifacts for path in find(results, artifact)]
 
 
 def _name(path: Path, results: Path) -> str:

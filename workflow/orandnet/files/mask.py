@@ -15,23 +15,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from orandnet.files.atomic import atomic_path
+from orandnet.files.palette import renumbered, voc_palette
 
 IGNORE_INDEX = 255
 LIST_COLUMNS = ("image_id", "variant", "sha256")
-
-
-def voc_palette() -> list[int]:
-    """Return the 256 RGB colours of PASCAL VOC masks, flat: 768 ints in 0..255.
-
-    Bits 0, 1, 2 of an id go to red, green, blue from the highest bit down, then bits 3, 4, 5 and so on
-    (Everingham et al., VOC development kit).
-    """
-    ids = np.arange(256)
-    colors = np.zeros((256, 3), dtype=int)
-    for position in range(8):
-        for channel in range(3):
-            colors[:, channel] |= ((ids >> (3 * position + channel)) & 1) << (7 - position)
-    return colors.ravel().tolist()
 
 
 _PALETTE = voc_palette()
@@ -76,7 +63,11 @@ def read_mask(path: Path) -> np.ndarray:
                     f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; "
                     "save class ids as a palette PNG (colours alone do not tell the class)."
                 )
-            return np.array(image)
+            mask = np.array(image)
+            problem = renumbered(image.getpalette("RGB"), mask) if image.mode == "P" else None
+            if problem:
+                raise ValueError(f"{path}: {problem}; save it with the ids of the classes, as it was made.")
+            return mask
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such mask; make it or correct the path.") from None
     except (OSError, SyntaxError, UnidentifiedImageError) as error:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from orandnet.files.checkpoint import load_backbone, load_weights
+from orandnet.files.checkpoint import described, fill_network, load_backbone, load_weights
 from orandnet.irn.settings import BoundarySettings
 from orandnet.maps.grid import GRID_STRIDE, grid_shape
 from orandnet.networks.backbone import create_backbone, pad_color
@@ -148,6 +148,7 @@ def restore(path: Path) -> BoundaryNetwork:
     weights, metadata = load_weights(path)
     if "boundary_settings" not in metadata:
         raise ValueError(f"{path}: the file does not tell its boundary_settings; give weights that `irn train` wrote.")
-    network = BoundaryNetwork(without_pretraining(BoundarySettings.model_validate_json(metadata["boundary_settings"])))
-    network.load_state_dict(weights)
+    settings = described(path, metadata, "boundary_settings", BoundarySettings)
+    network = BoundaryNetwork(without_pretraining(settings))
+    fill_network(network, weights, path)
     return network.eval()

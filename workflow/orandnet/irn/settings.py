@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from orandnet.crf.dense_crf import CrfSettings
+from orandnet.crf.settings import CrfSettings
 from orandnet.settings import PRECISION, Backbone, Precision, Section
 from orandnet.training.settings import RandomScale, Training
 

@@ -14,10 +14,13 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
-from orandnet.irn.labels import count_sure, describe_sure, ir_label
+from orandnet.irn.labels import FEW, count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
 from orandnet.job.progress import say, track
 from orandnet.job.read_ahead import read_ahead
+from orandnet.job.training_job import TrainingJob
+from orandnet.job.warnings import warn
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.maps.grid import resize_scores
 
 if TYPE_CHECKING:
@@ -48,7 +51,12 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
         sure, pixels = sure + count_sure(label), pixels + label.size
         yield {"image_id": record.image_id, "sha256": sha256}
     if pixels:
-        say(f"irn labels: {describe_sure(*(sure / pixels).tolist())}")
+        shares = (sure / pixels).tolist()
+        line = f"irn labels: {describe_sure(*shares)}"
+        if min(shares) < FEW:
+            warn("few_sure_pixels", line)
+        else:
+            say(line)
 
 
 def train(
@@ -56,48 +64,32 @@ def train(
     index: Path,
     labels: list[Path],
     initial_weights: Path | None = None,
-    output: Path,
-    history_output: Path,
     settings: BoundarySettings,
-    state: Path,
-    key: str,
-    random_seed: int = 0,
-    device: str = "auto",
-    threads: int = 1,
+    job: TrainingJob,
 ) -> None:
     """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone."""
-    import torch
-
-    from orandnet.files.checkpoint import save_weights
     from orandnet.irn.boundary import describe, start_network
     from orandnet.irn.loss import training_loss
-    from orandnet.networks.device import place, select_device
-    from orandnet.training.loop import fit, write_history
-    from orandnet.training.state import remove_state
+    from orandnet.training.task import Task
+    from orandnet.training.task import train as train_network
     from orandnet.training.windows import LabelledWindows
 
-    records, where = read_index(index).subset("train_aug"), select_device(device)
-    torch.manual_seed(random_seed)  # initial values of the edge branch
-    network = place(start_network(settings, initial_weights=initial_weights), where)
-    factor = settings.training.head_learning_rate_factor
-    windows = LabelledWindows(records, MaskList(labels), settings.random_scale, settings.crop_size, network.pad_rgb)
-    history = fit(
-        network,
-        sample=windows,
-        num_samples=len(records),
-        loss=lambda network, batch: training_loss(network, batch, radius=settings.radius),
-        settings=settings.training,
-        groups=[{"params": list(network.edge_parameters()), "lr_factor": factor}],
-        state=state,
-        key=key,
-        random_seed=random_seed,
-        device=where,
-        threads=threads,
-        description="irn",
-    )
-    write_history(history_output, history)
-    save_weights(output, network.state_dict(), describe(settings))
-    remove_state(state)
+    records, masks = read_index(index).subset("train_aug"), MaskList(labels)
+
+    def task() -> Task:
+        network = start_network(settings, initial_weights=initial_weights)
+        factor = settings.training.head_learning_rate_factor
+        return Task(
+            network,
+            LabelledWindows(records, masks, settings.random_scale, settings.crop_size, network.pad_rgb),
+            len(records),
+            lambda network, batch: training_loss(network, batch, radius=settings.radius),
+            groups=lambda: [{"params": list(network.edge_parameters()), "lr_factor": factor}],
+            training=settings.training,
+            metadata=describe(settings),
+        )
+
+    train_network(task, job, description="irn")
 
 
 def walk(
@@ -120,7 +112,7 @@ def walk(
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).subset("train_aug"), shard)
-    write_shard(output, _walked(records, CamStore(cams), network, settings))
+    write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
 
 
 def _walked(

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-GRID_STRIDE = 4
+from orandnet.maps import GRID_STRIDE
 
 
 def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:

@@ -2,64 +2,45 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from orandnet.files.checkpoint import load_weights, save_weights
+from orandnet.files.checkpoint import described, fill_network, load_weights
 from orandnet.files.store import CamStore, write_shard
 from orandnet.job.progress import track
+from orandnet.job.training_job import TrainingJob
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.networks.device import place, select_device
 from orandnet.orandnet.loss import LOSSES
 from orandnet.orandnet.maps import refine
 from orandnet.orandnet.network import create_network
 from orandnet.orandnet.samples import CamSamples
 from orandnet.orandnet.settings import Settings
-from orandnet.training.loop import fit, write_history
 from orandnet.training.optimizer import parameter_groups
-from orandnet.training.state import remove_state
+from orandnet.training.task import Task
+from orandnet.training.task import train as train_network
 
 
-def train(
-    *,
-    or_cams: list[Path],
-    and_cams: list[Path],
-    output: Path,
-    history_output: Path,
-    settings: Settings,
-    state: Path,
-    key: str,
-    random_seed: int = 0,
-    device: str = "auto",
-    threads: int = 1,
-) -> None:
+def train(*, or_cams: list[Path], and_cams: list[Path], settings: Settings, job: TrainingJob) -> None:
     """Train ORANDNet from the OR CAM of each class to its AND CAM; no image and no mask is seen."""
-    where = select_device(device)
-    torch.manual_seed(random_seed)
-    network = place(create_network(settings), where)
-    samples = CamSamples(CamStore(or_cams), CamStore(and_cams), settings)
-    criterion = LOSSES[settings.loss]
+    samples, criterion = CamSamples(CamStore(or_cams), CamStore(and_cams), settings), LOSSES[settings.loss]
 
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         maps, target, weight = (part.flatten(0, 1) for part in batch)
         return {"loss": criterion(network(maps).float(), target, weight)}
 
-    history = fit(
-        network,
-        sample=samples,
-        num_samples=len(samples),
-        loss=loss,
-        settings=settings.training,
-        groups=parameter_groups(list(network.parameters()), [], head_factor=1.0),
-        state=state,
-        key=key,
-        random_seed=random_seed,
-        device=where,
-        threads=threads,
-        description="orandnet train",
-    )
-    write_history(history_output, history)
-    save_weights(output, network.state_dict(), {"orandnet": settings.canonical_json()})
-    remove_state(state)
+    def task() -> Task:
+        network = create_network(settings)
+        return Task(
+            network,
+            samples,
+            len(samples),
+            loss,
+            groups=lambda: parameter_groups(list(network.parameters()), [], head_factor=1.0),
+            training=settings.training,
+            metadata={"orandnet": settings.canonical_json()},
+        )
+
+    train_network(task, job, description="orandnet train")
 
 
 def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, device: str = "auto") -> None:
@@ -72,14 +53,14 @@ def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, devic
     tensors, metadata = load_weights(weights)
     if "orandnet" not in metadata:
         raise ValueError(f"{weights}: holds no ORANDNet; give the weights that `orandnet orandnet train` wrote.")
-    trained = Settings.model_validate_json(metadata["orandnet"])
+    trained = described(weights, metadata, "orandnet", Settings)
     network = create_network(trained.model_copy(update={"pretrained": False, "weights": None}))
-    network.load_state_dict(tensors)
+    fill_network(network, tensors, weights)
     place(network, where).eval()
     refining = settings.model_copy(update=trained.model_dump(include={"inputs", "input_stride", "loss"}))
     store = CamStore([or_cams])
     cams = (refine(network, store[image_id], refining, where) for image_id in store.image_ids)
-    write_shard(output, track(cams, "orandnet cam", len(store)))
+    write_shard(output, warned_if_flat(track(cams, "orandnet cam", len(store)), "orandnet cam"))
 
 
 COMMANDS = {"train": train, "cam": cam}

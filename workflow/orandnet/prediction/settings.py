@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from orandnet.crf.dense_crf import CrfSettings
+from orandnet.crf.settings import CrfSettings
 from orandnet.settings import PRECISION, Precision, Section
 
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]

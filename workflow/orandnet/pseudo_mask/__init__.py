@@ -1,1 +1,6 @@
 """Scores to pseudo masks: the training targets of the segmentation model."""
+
+from typing import Literal
+
+# how a background threshold is chosen: pseudo_mask.threshold says what each means; here, so that settings can name them
+ThresholdRule = Literal["fixed", "best_miou", "precision_ge_recall"]

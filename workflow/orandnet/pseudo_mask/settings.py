@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orandnet.pseudo_mask.threshold import ThresholdRule
+from orandnet.pseudo_mask import ThresholdRule
 from orandnet.settings import Section
 
 IRN_SUFFIX = "+irn"

@@ -11,7 +11,8 @@ from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import CamStore, shard_slice
-from orandnet.job.progress import say, track
+from orandnet.job.progress import track
+from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.settings import MethodSettings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
@@ -32,7 +33,7 @@ def run(
     """Write palette PNGs beside their list, and how their threshold was chosen.
 
     Args:
-        index: index.csv of the data set.
+        index: train_aug.csv of the data set.
         cams: shards of the CAM store to make masks of.
         output: list of the shard's masks (CSV); the PNGs lie beside it.
         threshold_output: JSON: the rule, the threshold, whether ground truth chose it, and the foreground share.
@@ -76,9 +77,16 @@ def _masks(
 def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -> None:
     share = float(np.mean(shares)) if shares else None
     if share is not None and share < MIN_FOREGROUND_SHARE:
-        say(
+        warn(
+            "little_foreground",
             f"{path}: only {share:.4%} of the pixels of {len(shares)} pseudo masks are foreground; lower "
-            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns only background."
+            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns only background.",
+        )
+    if share is not None and share > 1 - MIN_FOREGROUND_SHARE:
+        warn(
+            "little_background",
+            f"{path}: {share:.4%} of the pixels of {len(shares)} pseudo masks are foreground; raise "
+            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns no background.",
         )
     choice = {
         "threshold_rule": rule,

@@ -6,11 +6,11 @@ is strictly above the threshold, and equal classes go to the lowest id. A thresh
 scores before it is compared, as in an arg-max over one array.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-ThresholdRule = Literal["fixed", "best_miou", "precision_ge_recall"]
+from orandnet.pseudo_mask import ThresholdRule
 
 
 class Curve(NamedTuple):

@@ -42,6 +42,7 @@ TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the trai
 LEGACY_NOTE = "(20): without the last class, as the official release's evaluator counts on PASCAL VOC"
 PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012; comparable with a run on that data set only"
 UNSCORED_NOTE = "nothing was scored: the data set has no true masks (dataset.masks)"
+PRECISION_NOTE = "precision: mean over the classes that are predicted anywhere; recall: over those in the true masks"
 WIDTH_OF_A_LOG = 120
 
 
@@ -64,6 +65,7 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
 
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
     notes = [TUNED_NOTE] if any(map(_is_tuned, rows)) else []
+    notes += [PRECISION_NOTE] if "precision" in columns else []
     notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
     if rows and all(row["num_seeds"] == "0" for row in rows):
         notes = [UNSCORED_NOTE]

@@ -15,11 +15,11 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
+from orandnet.files.places import Origin, origin_of
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import resize_scores
 from orandnet.maps.pictures import heat_map, mask_colors
 from orandnet.report.figures import Panel, draw_curves, draw_panels
-from orandnet.report.layout import Origin, origin_of
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
 from orandnet.report.tables import (
@@ -115,8 +115,8 @@ def figures(
     """Draw the threshold curves and a page of train images with their score maps and masks.
 
     Args:
-        index: index.csv of the data set.
-        ground_truth: ground_truth.json of the data set.
+        index: train_aug.csv of the data set.
+        ground_truth: ground_truth/<part>.json of the same images.
         curves: curve.csv of evaluated CAMs; files of one method are its seeds.
         cams: shards of CAM, fusion, ORANDNet and random walk stores; a column per store, in this order.
         masks: lists of pseudo masks; a column per method, in this order. Of several seeds the lowest is shown.
@@ -176,19 +176,19 @@ def _curve(path: Path) -> np.ndarray:
 
 def _label(origin: Origin) -> str:
     """Return how a result is called in a figure, on at most two lines."""
-    if origin.stage == "fusion":
+    if origin.artifact == "fusion":
         return f"{origin.method}\n{origin.operator.upper()}"
-    if origin.stage == "evaluation/cam":
+    if origin.artifact == "evaluation_cam":
         name, dash, operator = origin.method.rpartition("-")
         return f"{name} {operator.upper()}" if dash and operator in ("or", "and", "mean") else origin.method
     second = {
         "cam": "CAM",
-        "import": "imported CAM",
-        "orandnet": "ORANDNet",
-        "irn": "random walk",
+        "cam_import": "imported CAM",
+        "orandnet_cam": "ORANDNet",
+        "irn_walk": "random walk",
         "pseudo_mask": "pseudo mask",
     }
-    return f"{origin.method}\n{second[origin.stage]}"
+    return f"{origin.method}\n{second[origin.artifact]}"
 
 
 def _by_label(paths: Iterable[Path]) -> dict[str, list[Path]]:

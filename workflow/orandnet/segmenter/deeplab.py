@@ -1,10 +1,13 @@
 """DeepLabv1 with a large field of view (Chen et al., 2015) on a timm backbone."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from orandnet.files.checkpoint import described, described_classes, fill_network
 from orandnet.networks.backbone import create_backbone, freeze_affine, freeze_batch_norm, freeze_layers
 from orandnet.segmenter.settings import TrainSettings
 from orandnet.training.optimizer import parameter_groups
@@ -93,20 +96,28 @@ def describe(settings: TrainSettings, class_names: tuple[str, ...]) -> dict[str,
     return {"segmenter": settings.canonical_json(), "classes": json.dumps(list(class_names))}
 
 
-def restore(weights: dict[str, Tensor], metadata: dict[str, str]) -> tuple[DeepLab, tuple[str, ...]]:
+def restore(
+    weights: dict[str, Tensor],
+    metadata: dict[str, str],
+    *,
+    class_names: Sequence[str] | None = None,
+    path: Path | str = "weights",
+) -> tuple[DeepLab, tuple[str, ...]]:
     """Return the trained network in inference mode, and its class names without background.
 
     Args:
         weights: tensors of the weights file.
         metadata: what `describe` returned, read from the weights file.
+        class_names: foreground classes that it must be trained for, in order; None takes any.
+        path: the file, for messages.
 
     Raises:
-        ValueError: if they are not those of a segmenter.
+        ValueError: if they are not those of a segmenter, or one of other classes, or of another network than it says.
     """
     if "segmenter" not in metadata:
-        raise ValueError("weights: the file holds no segmenter; give what `orandnet segmenter` wrote.")
-    settings = TrainSettings.model_validate_json(metadata["segmenter"])
-    class_names = tuple(json.loads(metadata["classes"]))
-    network = DeepLab(without_pretraining(settings), num_classes=len(class_names) + 1)
-    network.load_state_dict(weights)
-    return network.eval(), class_names
+        raise ValueError(f"{path}: the file holds no segmenter; give what `orandnet segmenter` wrote.")
+    settings = described(path, metadata, "segmenter", TrainSettings)
+    names = described_classes(path, metadata, class_names)
+    network = DeepLab(without_pretraining(settings), num_classes=len(names) + 1)
+    fill_network(network, weights, path)
+    return network.eval(), names

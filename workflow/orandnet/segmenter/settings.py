@@ -1,11 +1,11 @@
 """Settings of the segmentation stage."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from orandnet.settings import Backbone, Section
+from orandnet.settings import Backbone, Name, Section
 from orandnet.training.settings import RandomScale, Training
 
 GROUND_TRUTH = "ground_truth"  # in `methods`: trained on true masks, the fully supervised reference
@@ -107,7 +107,7 @@ class TrainSettings(Section):
 class Settings(TrainSettings):
     """The section `segmenter`: one training per method, schedule and random seed."""
 
-    methods: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], str] = Field(
+    methods: dict[Name, str] = Field(
         {"fsss": "ground_truth", "irn": "resnet50+irn", "naive": "naive+irn", "ours": "ours+irn"},
         description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
         "fully supervised reference",

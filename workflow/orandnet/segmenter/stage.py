@@ -5,21 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from orandnet.dataset.index import Record, read_index
-from orandnet.files.checkpoint import load_backbone, save_weights
+from orandnet.files.checkpoint import load_backbone
 from orandnet.files.mask import MaskList
+from orandnet.job.training_job import TrainingJob
 from orandnet.networks.backbone import pad_color
-from orandnet.networks.device import place, select_device
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.scale_schedule import pixels_seen, steps_of_equal_pixels
 from orandnet.segmenter.settings import SegmenterTraining, TrainSettings, schedule_factors
-from orandnet.training.loop import fit, write_history
 from orandnet.training.pixel_loss import pixel_cross_entropy
-from orandnet.training.state import remove_state
+from orandnet.training.task import Task, train
 
 
 def run(
@@ -28,43 +26,32 @@ def run(
     masks: list[Path],
     ground_truth: Path | None = None,
     initial_weights: Path | None = None,
-    output: Path,
-    history_output: Path,
     settings: TrainSettings,
     schedule: str,
-    state: Path,
-    key: str,
-    random_seed: int = 0,
-    device: str = "auto",
-    threads: int = 1,
+    job: TrainingJob,
 ) -> None:
     """Train a segmenter on train_aug with either `masks`, lists of pseudo masks, or `ground_truth`."""
-    images, where = read_index(index), select_device(device)
+    images = read_index(index)
     records = images.subset("train_aug")
     read_mask = mask_reader(records, index=index, masks=masks, ground_truth=ground_truth)
-    torch.manual_seed(random_seed)  # initial values of the new layers
-    network = place(start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights), where)
-    factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
     training = settings.training
     if schedule == "scale_same_pixels" and records:  # without any, the training says what is wrong
         training = with_pixels_of_baseline(settings, [record.size for record in records])
-    history = fit(
-        network,
-        sample=TrainingPairs(records, read_mask, settings, factors, pad_rgb, random_seed),
-        num_samples=len(records),
-        loss=lambda network, batch: training_loss(network, batch, settings),
-        settings=training,
-        groups=network.groups(settings.training.head_learning_rate_factor),
-        state=state,
-        key=key,
-        random_seed=random_seed,
-        device=where,
-        threads=threads,
-        description=f"segmenter ({schedule})",
-    )
-    write_history(history_output, history)
-    save_weights(output, network.state_dict(), describe(settings, images.class_names))
-    remove_state(state)
+
+    def task() -> Task:
+        network = start_network(settings, num_classes=images.num_classes, initial_weights=initial_weights)
+        factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
+        return Task(
+            network,
+            TrainingPairs(records, read_mask, settings, factors, pad_rgb, job.random_seed),
+            len(records),
+            lambda network, batch: training_loss(network, batch, settings),
+            groups=lambda: network.groups(settings.training.head_learning_rate_factor),
+            training=training,
+            metadata=describe(settings, images.class_names),
+        )
+
+    train(task, job, description=f"segmenter ({schedule})")
 
 
 def with_pixels_of_baseline(settings: TrainSettings, sizes: list[tuple[int, int]]) -> SegmenterTraining:

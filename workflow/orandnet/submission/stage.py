@@ -16,7 +16,7 @@ def write(*, index: Path, masks: list[Path], output: Path, settings: Settings) -
     """Write the archive of one method's predictions, and check it as `validate` does.
 
     Args:
-        index: index.csv of the data set; its manifest tells the ids that the classes have in mask files.
+        index: test.csv of the data set; classes.json beside it tells the ids that the classes have in mask files.
         masks: lists of the predicted masks of the test split (CSV).
         output: the archive (.tar.gz).
         settings: which variant.
@@ -61,7 +61,7 @@ def validate(*, archive: Path, index: Path) -> None:
 
     Args:
         archive: a .tar.gz.
-        index: index.csv of the data set.
+        index: test.csv of the data set.
     """
     check_archive(archive, {record.image_id: record.size for record in images_of_test(index)})
 

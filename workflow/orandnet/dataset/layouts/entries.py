@@ -1,15 +1,17 @@
-"""The images of a data set before their files have been looked into, whatever its layout."""
+"""The images of a data set before their files have been looked into, and where its labels lie, whatever its layout."""
 
-import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orandnet.dataset.problems import require_file
 from orandnet.dataset.settings import Settings
 
 SPLITS = ("train", "train_aug", "val", "test")
+PARTS = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}  # splits whose images are one list
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-_IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
+LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,6 @@ class Entry:
 
     image_id: str
     image: Path
-    mask: Path | None
     split: str
 
 
@@ -30,36 +31,68 @@ def image_id_of(field: str) -> str:
 
 
 def is_image_id(text: str) -> bool:
-    """Return whether a text can name the files of an image."""
-    return _IMAGE_ID.fullmatch(text) is not None
+    """Return whether a text can name the files of an image: one part of a path, not hidden, no control characters."""
+    return (
+        bool(text)
+        and text == text.strip()
+        and text[0] != "."
+        and not set(text) & set("/\\")
+        and not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+        and len(text.encode()) <= LONGEST_ID
+    )
 
 
-def files_by_stem(paths: Iterable[Path], suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files with one of the suffixes by name without suffix; ValueError if two share it."""
-    found: dict[str, Path] = {}
-    for path in sorted(paths):
-        if path.suffix.lower() in suffixes:
-            if path.stem in found:
-                other = found[path.stem]
-                name = other.name if other.parent == path.parent else other
-                raise ValueError(f"{path}: lies beside {name}; keep one file per image id.")
-            found[path.stem] = path
-    return found
+class FilesByStem:
+    """Files with one of some suffixes, by their name without suffix."""
+
+    def __init__(self, paths: Iterable[Path], suffixes: tuple[str, ...]):
+        """Keep the files among `paths` that have one of the suffixes, in small or large letters."""
+        self._found: dict[str, list[Path]] = {}
+        for path in sorted(paths):
+            if path.suffix.lower() in suffixes:
+                self._found.setdefault(path.stem, []).append(path)
+        self._composed: dict[str, list[str]] = {}
+        for stem in self._found:
+            self._composed.setdefault(_composed(stem), []).append(stem)
+
+    def of(self, image_ids: Iterable[str]) -> dict[str, Path]:
+        """Return the file of each image id that has one.
+
+        A letter with an accent is one character or two: such forms of a name stand for each other where no file has
+        the very name.
+
+        Raises:
+            ValueError: if an id has several files, or a file would serve two ids.
+        """
+        found, owners = {}, {}
+        for image_id in image_ids:
+            stems = [image_id] if image_id in self._found else self._composed.get(_composed(image_id), [])
+            paths = [path for stem in stems for path in self._found[stem]]
+            if len(paths) > 1:
+                other = paths[0].name if paths[0].parent == paths[1].parent else paths[0]
+                raise ValueError(f"{paths[1]}: lies beside {other}; keep one file per image id.")
+            if paths:
+                found[image_id] = paths[0]
+                if owners.setdefault(paths[0], image_id) != image_id:
+                    raise ValueError(f"{paths[0]}: is asked for by {owners[paths[0]]!r} and {image_id!r}; keep one id.")
+        return found
 
 
-def wrong_sizes(settings: Settings, counts: dict[str, int], names: dict[str, str]) -> list[str]:
-    """Return a line per split whose number of images is not the expected one; nothing in a run with a limit.
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
-    Args:
-        settings: with the expected numbers.
-        counts: split -> number of images; those of train count in train_aug too.
-        names: split -> what the images were listed by.
-    """
-    if settings.limit is not None:
-        return []
-    return [
-        f"dataset.expected_sizes.{split}: {names[split]} has {counts[split]} images, not the expected {expected}; "
-        "complete the list, or correct the number."
-        for split, expected in settings.expected_sizes
-        if expected is not None and counts[split] != expected
-    ]
+
+def labels_path(settings: Settings) -> Path:
+    """Return the file or folder of the labels; ValueError if there is none."""
+    if settings.labels == "annotations":
+        folder = settings.root / "Annotations"
+        if not folder.is_dir():
+            raise ValueError(
+                f"dataset.labels: {folder} does not exist; give the path of a cls_labels.npy or of a CSV "
+                "with the columns image_id,labels."
+            )
+        return folder
+    given = Path(settings.labels)
+    path = given if given.is_file() else settings.root / given
+    require_file(given if not path.is_file() else path, needed_for="dataset.labels")
+    return path

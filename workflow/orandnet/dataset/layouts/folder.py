@@ -1,24 +1,42 @@
 """A folder of images with one CSV of labels: the layout for data of one's own."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 
-from orandnet.dataset.labels import labels_path
-from orandnet.dataset.layouts.entries import IMAGE_SUFFIXES, SPLITS, Entry, files_by_stem, is_image_id, wrong_sizes
+from orandnet.dataset.class_names import doubtful_names, likely_slips, name_key, split_labels
+from orandnet.dataset.layouts.entries import (
+    IMAGE_SUFFIXES,
+    PARTS,
+    SPLITS,
+    Entry,
+    FilesByStem,
+    is_image_id,
+    labels_path,
+)
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
+from orandnet.dataset.table import Row, read_table
 
 HELD_OUT = 5  # every fifth image is val where the CSV has no splits
 
 
 def with_classes(settings: Settings) -> Settings:
-    """Return the settings with the classes of the CSV, sorted by name, unless they name some."""
+    """Return the settings with the classes of the CSV, sorted by name, unless they name some.
+
+    Numbers in names sort as numbers.
+
+    Raises:
+        ValueError: names that are hardly meant as classes, or hardly as two.
+    """
     if settings.classes:
         return settings
     path = labels_path(settings)
-    rows = _read_rows(path)
-    names = sorted({name.strip() for row in rows for name in (row["labels"] or "").split(";")} - {""})
+    found: dict[str, str] = {}
+    for row in read_label_rows(path):
+        for name in split_labels(row.cells["labels"]):
+            found.setdefault(name, f"{path}: line {row.line}")
+    refuse(doubtful_names(found))
+    names = sorted(found, key=name_key)
     try:
         check_classes(names)
     except ValueError as error:
@@ -28,90 +46,88 @@ def with_classes(settings: Settings) -> Settings:
     return settings.model_copy(update={"classes": names})
 
 
-def read_folder(settings: Settings) -> list[Entry]:
-    """Return the entries of the CSV, train first, then train_aug, val and test, each in the order of its rows.
+def near_names(path: Path) -> list[str]:
+    """Return a line on each class of a CSV that may be another one, misspelt: far fewer images, nearly the same."""
+    counts = Counter(name for row in read_label_rows(path) for name in dict.fromkeys(split_labels(row.cells["labels"])))
+    return [
+        f"{path}: {counts[rare]} images are labelled {rare!r}, {counts[frequent]} {frequent!r}; is it one class?"
+        for rare, frequent in likely_slips(counts)
+    ]
 
-    Images are looked for in all folders under the root, masks directly in theirs. Without a column `split`, every
-    fifth image by id is val and the others are train.
+
+def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None) -> list[Entry]:
+    """Return the entries of train_aug, val or test; of train_aug those of train first, each in the order of its rows.
+
+    Images are looked for in all folders under the root but `leave_out`, where masks lie, or where the CSV's column
+    `image` says. Without a column `split`, every fifth image by id is val and the others are train.
 
     Raises:
-        ValueError: if the root, the CSV or an image is missing, if a split is unknown or train or val is empty, or
-            if masks are given and an image of train or val has none.
+        ValueError: if the root, the CSV or an image is missing, if a split is unknown, or if train or val is empty.
     """
     path = labels_path(settings)
-    splits = _splits(path)
+    splits = splits_of(path)
     ids = {split: [image_id for image_id, its in splits.items() if its == split] for split in SPLITS}
-    counts = Counter(splits.values())
-    counts["train_aug"] += counts["train"]
-    refuse(wrong_sizes(settings, counts, dict.fromkeys(SPLITS, str(path))))
     for split in ("train", "val"):
         if not ids[split]:
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
-    rows = [(split, image_id) for split in SPLITS for image_id in ids[split][: settings.limit]]
-    images, masks, folder = _files(settings)
-    refuse(_missing(rows, images, masks, path, folder))
-    return [Entry(image_id, images[image_id], masks.get(image_id), split) for split, image_id in rows]
+    rows = [(split, image_id) for split in PARTS[part] for image_id in ids[split][: settings.limit]]
+    images = _images(settings.root, leave_out, path, [image_id for _, image_id in rows])
+    refuse(
+        [
+            f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+            "file's name without folder and suffix."
+            for split, image_id in rows
+            if image_id not in images
+        ]
+    )
+    return [Entry(image_id, images[image_id], split) for split, image_id in rows]
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"image_id", "labels"} <= {*(reader.fieldnames or ())}:
-            raise ValueError(f"{path}: has the columns {reader.fieldnames}; it needs image_id and labels.")
-        return list(reader)
-
-
-def _splits(path: Path) -> dict[str, str]:
-    """Split by image id; `labels.py` refuses ids that have two rows."""
-    rows = _read_rows(path)
-    wrong = next((row["image_id"] for row in rows if not is_image_id(row["image_id"])), None)
-    if wrong is not None:
-        raise ValueError(f"{path}: {wrong!r} is no image id; write the file's name without folder and suffix.")
-    if not rows or "split" not in rows[0]:
-        ids = sorted(row["image_id"] for row in rows)
-        held_out = set(ids[HELD_OUT - 1 :: HELD_OUT])
-        return {row["image_id"]: "val" if row["image_id"] in held_out else "train" for row in rows}
-    unknown = next((row for row in rows if row["split"] not in SPLITS), None)
-    if unknown:
-        raise ValueError(
-            f"{path}: {unknown['image_id']} has the split {unknown['split']!r}; write one of {', '.join(SPLITS)}."
-        )
-    return {row["image_id"]: row["split"] for row in rows}
-
-
-def _files(settings: Settings) -> tuple[dict[str, Path], dict[str, Path], Path | None]:
-    """Images and masks by id, and the folder of the masks, which may lie under the root."""
-    if not settings.root.is_dir():
-        raise ValueError(f"dataset.root: there is no folder {settings.root}; give the folder of the images.")
-    folder = _mask_folder(settings)
-    root = settings.root.resolve()
-    inner = folder.resolve().relative_to(root) if folder and root in folder.resolve().parents else None
-    images = (path for path in settings.root.rglob("*") if inner is None or settings.root / inner not in path.parents)
-    masks = files_by_stem(folder.iterdir(), (".png",)) if folder else {}
-    return files_by_stem(images, IMAGE_SUFFIXES), masks, folder
-
-
-def _mask_folder(settings: Settings) -> Path | None:
-    if settings.masks is None:
-        return None
-    candidates = (settings.root / settings.masks, Path(settings.masks))
-    found = next((path for path in candidates if path.is_dir()), None)
+def mask_folder(root: Path, name: str) -> Path:
+    """Return the folder of the true masks, under the root or not; ValueError if there is none."""
+    found = next((path for path in (root / name, Path(name)) if path.is_dir()), None)
     if found is None:
-        raise ValueError(f"dataset.masks: there is no folder {settings.masks}, nor one under dataset.root; correct it.")
+        raise ValueError(f"dataset.masks: there is no folder {name}, nor one under dataset.root; correct it.")
     return found
 
 
-def _missing(rows: list, images: dict, masks: dict, path: Path, folder: Path | None) -> list[str]:
-    problems = []
-    for split, image_id in rows:
-        if image_id not in images:
-            problems.append(
-                f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
-                "file's name without folder and suffix."
+def read_label_rows(path: Path) -> list[Row]:
+    """Return the rows of a CSV of labels; ValueError unless it is whole and has the columns image_id and labels."""
+    return read_table(path, needed=("image_id", "labels"), optional=("split", "image"))
+
+
+def splits_of(path: Path) -> dict[str, str]:
+    """Return the split of every image of a CSV of labels; ids that have two rows are refused with their labels.
+
+    Raises:
+        ValueError: for what is no image id and for an unknown split.
+    """
+    rows = {row.cells["image_id"]: row for row in read_label_rows(path)}
+    wrong = next((row for image_id, row in rows.items() if not is_image_id(image_id)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"{path}: line {wrong.line} has {wrong.cells['image_id']!r}, which is no image id; write the file's name "
+            "without folder and suffix."
+        )
+    if not any("split" in row.cells for row in rows.values()):
+        held_out = set(sorted(rows)[HELD_OUT - 1 :: HELD_OUT])
+        return {image_id: "val" if image_id in held_out else "train" for image_id in rows}
+    for image_id, row in rows.items():
+        if row.cells["split"] not in SPLITS:
+            raise ValueError(
+                f"{path}: line {row.line}: {image_id} has the split {row.cells['split']!r}; write one of "
+                f"{', '.join(SPLITS)}."
             )
-        elif folder and split in ("train", "val") and image_id not in masks:
-            problems.append(
-                f"{folder}: has no mask {image_id}.png, which {split} is evaluated with; add the mask, make the image "
-                "train_aug in the column split, or leave out dataset.masks to score nothing."
-            )
-    return problems
+    return {image_id: row.cells["split"] for image_id, row in rows.items()}
+
+
+def _images(root: Path, leave_out: Path | None, table: Path, image_ids: list[str]) -> dict[str, Path]:
+    """Images by id: where the table says, else in all folders but one."""
+    if not root.is_dir():
+        raise ValueError(f"dataset.root: there is no folder {root}; give the folder of the images.")
+    told = {row.cells["image_id"]: root / row.cells["image"] for row in read_label_rows(table) if "image" in row.cells}
+    if told:
+        return {image_id: told[image_id] for image_id in image_ids if told[image_id].is_file()}
+    outside = leave_out.resolve() if leave_out else None
+    inner = root / outside.relative_to(root.resolve()) if outside and root.resolve() in outside.parents else None
+    return FilesByStem((path for path in root.rglob("*") if inner not in path.parents), IMAGE_SUFFIXES).of(image_ids)

@@ -37,28 +37,27 @@ class _Place(NamedTuple):
         return f"{self.side}_{self.number:06d}"
 
 
-def generate(folder: Path, settings: Settings) -> Settings:
-    """Write the scenes into `folder`, replacing earlier ones, and return the settings that read them.
+def generate(folder: Path, scenes: Scenes) -> None:
+    """Write the scenes into `folder`, replacing earlier ones.
 
     ValueError if the folder holds something that is not generated scenes.
     """
-    if folder.exists() and not (folder / MARKER).is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
         raise ValueError(f"{folder}: exists and holds no generated scenes; move it away, it would be replaced.")
     fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        write_scenes(fresh, settings.scenes)
+        write_scenes(fresh, scenes)
         if folder.exists():
             shutil.rmtree(folder)
         fresh.replace(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return Settings(
-        kind="voc",
-        root=folder,
-        classes=list(CLASS_NAMES),
-        labels=str(folder / "labels.csv"),
-        limit=settings.limit,
-    )
+
+
+def settings_of_scenes(folder: Path, settings: Settings) -> Settings:
+    """Return the settings that read the scenes in `folder`."""
+    changes = {"kind": "voc", "root": folder, "classes": list(CLASS_NAMES), "labels": str(folder / "labels.csv")}
+    return settings.model_copy(update=changes)
 
 
 def write_scenes(folder: Path, scenes: Scenes) -> None:

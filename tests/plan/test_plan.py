@@ -1,0 +1,139 @@
+"""The plan of a run: from a config alone, without Snakemake and without a file."""
+
+import re
+
+import pytest
+import yaml
+
+from checkout import ROOT, TINY
+from orandnet.config.sections import deep_update, load
+from orandnet.files.places import PLACES, origin_of, place
+from orandnet.plan import cams, names, targets, trainings
+
+TINY_CONFIG = yaml.safe_load(TINY.read_text())
+OWN = {"own": {"kind": "import", "path": "own", "format": "arrays"}}
+
+
+def config(**changes):
+    return load(deep_update(TINY_CONFIG, changes))
+
+
+def test_a_method_has_one_store():
+    plan = config(sources=OWN, ensembles={"mixed": {"members": ["own", "vit@2"], "output": "and"}})
+    assert cams.cam_shard(plan, "vit", 3, "1-of-2") == "results/tiny/cam/vit/seed3/1-of-2.npz"
+    assert cams.cam_shard(plan, "own", 3, "1-of-2") == "results/tiny/cam/own/imported/1-of-2.npz"
+    assert cams.cam_shard(plan, "ours", 0, "2-of-2") == "results/tiny/orandnet/ours/seed0/cam/2-of-2.npz"
+    assert cams.cam_shard(plan, "ours-or", 0, "2-of-2") == "results/tiny/fusion/ours/seed0/or/2-of-2.npz"
+    assert cams.cam_shard(plan, "naive", 0, "2-of-2") == "results/tiny/fusion/naive/seed0/mean/2-of-2.npz"
+    assert cams.cam_shard(plan, "mixed", 0, "2-of-2") == "results/tiny/fusion/mixed/seed0/and/2-of-2.npz"
+    assert cams.cam_shards(plan, "ours+irn", 1) == [f"results/tiny/irn/ours/seed1/walk/{i}-of-2.npz" for i in (1, 2)]
+
+
+def test_members_may_be_imported_or_trained_with_another_seed():
+    plan = config(sources=OWN, ensembles={"mixed": {"members": ["own", "vit@2", "vit"]}})
+    assert cams.member_shards(plan, "mixed", "1", "1-of-2") == [
+        "results/tiny/cam/own/imported/1-of-2.npz",
+        "results/tiny/cam/vit/seed3/1-of-2.npz",
+        "results/tiny/cam/vit/seed1/1-of-2.npz",
+    ]
+    assert cams.curve_methods(plan, "mixed") == ["own", "vit", "mixed-or", "mixed-and", "mixed"]
+    assert cams.seeds_of(config(seeds=[4, 5], sources=OWN), "own") == [4]
+
+
+def test_a_training_starts_and_learns_from_what_the_config_names():
+    plan = config(shards=1)
+    assert trainings.segmenter_masks(plan, "ours", 0) == ["results/tiny/pseudo_mask/ours+irn/seed0/1-of-1.csv"]
+    assert trainings.segmenter_masks(plan, "fsss", 0) == []
+    assert trainings.segmenter_ground_truth(plan, "fsss") == ["results/tiny/dataset/ground_truth/train_aug.json"]
+    assert trainings.segmenter_ground_truth(plan, "ours") == []
+    assert trainings.segmenter_weights(plan, 2) == ["results/tiny/classifier/resnet50/seed2/weights.safetensors"]
+    assert trainings.boundary_weights(config(irn={"initial_source": None}), 0) == []
+    local = config(segmenter={"backbone": {"pretrained": True, "weights": "w.safetensors"}})
+    assert trainings.pretrained_segmenter(local) == ["w.safetensors"]
+    assert trainings.pretrained_segmenter(plan) == trainings.pretrained_classifier(plan, "vit") == []
+
+
+def test_a_source_of_kind_amn_learns_from_the_labels_of_its_seed_source():
+    amn = {"kind": "amn", "seed_source": "resnet50", "classifier": {"amn": {"start_from_seed": True}}}
+    plan = config(sources={"amn": amn})
+    assert trainings.seed_labels(plan, "amn", 0) == [
+        f"results/tiny/irn/resnet50/seed0/labels/{shard}.csv" for shard in cams.shards(plan)
+    ]
+    assert trainings.seed_weights(plan, "amn", 0) == ["results/tiny/classifier/resnet50/seed0/weights.safetensors"]
+    assert names.trained_sources(plan, on_labels=True) == ["amn"]
+    assert names.trained_sources(plan, on_labels=False) == ["resnet50", "vit"]
+
+
+def test_a_run_is_for_its_tables_and_a_figure_of_each_refined_ensemble():
+    found = targets.tables_and_figures(config())
+    assert [path.removeprefix("results/tiny/") for path in found] == [
+        "tables/table1_pseudo_masks.csv",
+        "tables/table2_segmentation.csv",
+        "tables/table2_variants.csv",
+        "tables/table3_scale_scheduling.csv",
+        "figures/curves_ours.png",
+        "figures/panels_ours.png",
+    ]
+
+
+def test_the_test_split_ends_in_predictions_and_archives():
+    plan = config(prediction={"splits": ["val", "test"], "shards": 1}, report={"segmentation_methods": ["ours"]})
+    found = targets.tables_and_figures(plan)
+    assert "results/tiny/prediction/ours/scale/seed0/test/1-of-1.csv" in found
+    assert found[-1] == "results/tiny/submission/ours.tar.gz"
+    assert not any("/val/" in path for path in found)
+    assert targets.submitted_masks(plan, "ours") == ["results/tiny/prediction/ours/scale/seed0/test/1-of-1.csv"]
+
+
+def test_without_masks_nothing_is_scored_and_nothing_drawn():
+    plan = load(yaml.safe_load((ROOT / "config/custom.yaml").read_text()))
+    assert targets.scored_parts(plan) == targets.scored_splits(plan) == targets.cam_summaries(plan) == []
+    found = targets.tables_and_figures(plan)
+    assert not any("/figures/" in path for path in found)
+    assert any("/prediction/" in path for path in found)
+    assert targets.report_settings(plan).scored is False
+
+
+def test_scored_are_all_cams_and_the_predictions_that_tables_show():
+    plan = config(seeds=[0, 1], report={"segmentation_methods": ["ours"], "scale_scheduling_methods": ["naive"]})
+    assert trainings.segmenters(plan) == [("naive", "baseline"), ("naive", "scale"), ("ours", "scale")]
+    assert len(targets.cam_summaries(plan)) == 2 * len(plan.cam_methods)
+    assert len(targets.prediction_summaries(plan)) == 2 * 3
+    assert [targets.part_of(split) for split in ("train", "train_aug", "val")] == ["train_aug", "train_aug", "val"]
+
+
+def test_exports_are_listed_for_every_seed_and_none_is_an_error():
+    plan = config(seeds=[0, 1], export={"irn": ["ours"], "voc": ["ours+irn"]})
+    found = targets.exports(plan)
+    assert len(found) == 2 * 2 + 2
+    assert "results/tiny/export/voc/ours+irn/seed1/list.csv" in found
+    with pytest.raises(ValueError, match=r"export: names no methods; list some under export\.irn"):
+        targets.exports(config())
+
+
+def test_names_that_are_in_the_config_fit_their_wildcards_and_no_others():
+    plan = config(sources=OWN)
+    allowed = names.constraints(plan)
+    fits = {"source": "vit", "ensemble": "ours", "cam": "naive", "run": "tiny", "figure": "panels_ours"}
+    assert all(re.fullmatch(allowed[name], text) for name, text in fits.items())
+    misses = {"source": "own", "ensemble": "vit", "cam": "ours-or", "run": "tinY", "figure": "panels_naive"}
+    assert not any(re.fullmatch(allowed[name], text) for name, text in misses.items())
+    assert not re.fullmatch(names.any_of([]), "")
+    assert {name for pattern in PLACES.values() for name in re.findall(r"{(\w+)}", pattern)} <= set(allowed)
+
+
+@pytest.mark.parametrize("artifact", [name for name, path in PLACES.items() if "{seed}" in path])
+def test_places_can_be_read_back(artifact):
+    parts = dict(re.findall(r"{(\w+)}()", PLACES[artifact]))
+    given = {name: {"seed": "3", "shard": "1-of-2"}.get(name, name) for name in parts}
+    origin = origin_of(place(artifact, "tiny", **given))
+    assert (origin.artifact, origin.seed) == (artifact, 3)
+    assert origin.method in ("source", "ensemble", "cam", "method")
+
+
+def test_an_unknown_artifact_or_part_is_named():
+    assert place("cam", source="vit", shard="1-of-1") == "results/{run}/cam/vit/seed{seed}/1-of-1.npz"
+    with pytest.raises(ValueError, match="'cams' is no artifact of a run; it is one of dataset"):
+        place("cams")
+    with pytest.raises(ValueError, match=r"cam: its place cam/.* has no part method"):
+        place("cam", method="vit")

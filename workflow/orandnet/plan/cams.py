@@ -1,0 +1,65 @@
+"""Which CAM store stands for a method, and what a fusion is made from."""
+
+from orandnet.config.sections import Config
+from orandnet.config.sources import split_member
+from orandnet.files.places import place
+from orandnet.pseudo_mask.settings import IRN_SUFFIX
+
+
+def shards(config: Config) -> list[str]:
+    """Return the names of the parts that CAMs, and what is made from them image by image, are split into."""
+    return shard_names(config.shards)
+
+
+def shard_names(number: int) -> list[str]:
+    """Return the names of `number` parts: 1-of-2, 2-of-2."""
+    return [f"{index}-of-{number}" for index in range(1, number + 1)]
+
+
+def cam_shard(config: Config, method: str, seed: int | str, shard: str) -> str:
+    """Return where a shard of a method's CAMs lies: of a source, an ensemble, an ensemble's part, or `<name>+irn`."""
+    where = {"run": config.run, "seed": seed, "shard": shard}
+    if method.endswith(IRN_SUFFIX):
+        return place("irn_walk", cam=method.removesuffix(IRN_SUFFIX), **where)
+    name, _, operator = method.partition("-")
+    if name in config.imported:
+        return place("cam_import", config.run, source=name, shard=shard)
+    if name in config.sources:
+        return place("cam", source=name, **where)
+    operator = operator or config.ensembles[name].output
+    if operator == "orandnet":
+        return place("orandnet_cam", ensemble=name, **where)
+    return place("fusion", ensemble=name, operator=operator, **where)
+
+
+def cam_shards(config: Config, method: str, seed: int | str) -> list[str]:
+    """Return where all shards of a method's CAMs lie."""
+    return [cam_shard(config, method, seed, shard) for shard in shards(config)]
+
+
+def member_shards(config: Config, ensemble: str, seed: int | str, shard: str) -> list[str]:
+    """Return the same shard of each member's CAMs; a member may be a source trained with another seed."""
+    members = (split_member(member, int(seed)) for member in config.ensembles[ensemble].members)
+    return [cam_shard(config, source, its_seed, shard) for source, its_seed in members]
+
+
+def seeds_of(config: Config, method: str) -> list[int]:
+    """Return the seeds that a method's CAMs are evaluated for: an imported CAM is the same for all."""
+    return config.seeds[:1] if method in config.imported else config.seeds
+
+
+def refined_ensembles(config: Config) -> list[str]:
+    """Return the ensembles whose CAM is ORANDNet's."""
+    return [name for name, ensemble in config.ensembles.items() if ensemble.output == "orandnet"]
+
+
+def curve_methods(config: Config, ensemble: str) -> list[str]:
+    """Return the maps that belong in one plot: members, OR, AND, ORANDNet, and its IRN form."""
+    refined = [ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else []
+    members = dict.fromkeys(split_member(member, 0)[0] for member in config.ensembles[ensemble].members)
+    return [*members, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+
+
+def panel_methods(config: Config, ensemble: str) -> list[str]:
+    """Return the methods whose pseudo masks belong on one page of panels."""
+    return [ensemble, ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else [ensemble]

@@ -1,0 +1,159 @@
+"""What a run is for: tables, figures, predictions, archives and exports, and what they are made from."""
+
+from orandnet.config.sections import Config
+from orandnet.files.places import place
+from orandnet.plan.cams import (
+    cam_shards,
+    curve_methods,
+    panel_methods,
+    refined_ensembles,
+    seeds_of,
+    shard_names,
+    shards,
+)
+from orandnet.plan.trainings import segmenters
+from orandnet.report.settings import Settings as ReportSettings
+
+TABLES = ("table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling")
+FIGURES = ("curves", "panels")  # of each ensemble that ORANDNet refines
+
+
+def part_of(split: str) -> str:
+    """Return the part of the data set whose list holds a split's images: train is in that of train_aug."""
+    return "train_aug" if split == "train" else split
+
+
+def prediction_shards(config: Config) -> list[str]:
+    """Return the names of the parts that the predictions of a split are split into."""
+    return shard_names(config.prediction.shards or config.shards)
+
+
+def predictions(config: Config, method: str, schedule: str, seed: int | str, split: str) -> list[str]:
+    """Return the lists of a segmenter's predictions for a split."""
+    where = {"method": method, "schedule": schedule, "seed": seed, "split": split}
+    return [place("prediction", config.run, **where, shard=shard) for shard in prediction_shards(config)]
+
+
+def scored_splits(config: Config) -> list[str]:
+    """Return the predicted splits that have ground truth; the test split of a benchmark has none."""
+    return [split for split in config.prediction.splits if split != "test"] if config.dataset.scored else []
+
+
+def scored_parts(config: Config) -> list[str]:
+    """Return the parts of the data set whose true masks are checked."""
+    return ["train_aug", "val"] if config.dataset.scored else []
+
+
+def submitted_masks(config: Config, method: str) -> list[str]:
+    """Return the lists of the test predictions that go into a method's archive."""
+    chosen = config.submission_settings
+    return predictions(config, method, chosen.schedule, chosen.seed, "test")
+
+
+def cam_summaries(config: Config) -> list[str]:
+    """Return the scores of all CAMs, for every seed."""
+    return [
+        place("evaluation_cam", config.run, method=method, seed=seed, scores="summary")
+        for method in (config.cam_methods if config.dataset.scored else [])
+        for seed in seeds_of(config, method)
+    ]
+
+
+def prediction_summaries(config: Config) -> list[str]:
+    """Return the scores of all predictions that a table shows, for every seed."""
+    return [
+        place(
+            "evaluation_prediction",
+            config.run,
+            method=method,
+            schedule=schedule,
+            seed=seed,
+            split=split,
+            scores="summary",
+        )
+        for method, schedule in segmenters(config)
+        for seed in config.seeds
+        for split in scored_splits(config)
+    ]
+
+
+def curves(config: Config, ensemble: str) -> list[str]:
+    """Return the threshold curves of the maps in one plot, for every seed."""
+    return [
+        place("evaluation_cam", config.run, method=method, seed=seed, scores="curve")
+        for method in curve_methods(config, ensemble)
+        for seed in seeds_of(config, method)
+    ]
+
+
+def panel_cams(config: Config, ensemble: str) -> list[str]:
+    """Return the CAM shards that a page of panels shows, of the first seed."""
+    return [
+        shard for method in curve_methods(config, ensemble) for shard in cam_shards(config, method, config.seeds[0])
+    ]
+
+
+def panel_masks(config: Config, ensemble: str) -> list[str]:
+    """Return the lists of the pseudo masks that a page of panels shows, of the first seed."""
+    return [
+        place("pseudo_mask", config.run, method=method, seed=config.seeds[0], shard=shard)
+        for method in panel_methods(config, ensemble)
+        for shard in shards(config)
+    ]
+
+
+def report_settings(config: Config) -> ReportSettings:
+    """Return the settings of the report with its rows filled in."""
+    both = config.report.scale_scheduling_methods if len(config.segmenter.schedules) > 1 else ()
+    changes = {
+        "scale_scheduling_methods": both,
+        "pseudo_mask_methods": config.report.pseudo_mask_methods or tuple(config.table1_methods),
+        "segmentation_methods": config.report.segmentation_methods or tuple(config.segmenter.methods),
+        "tuned_on_ground_truth": config.pseudo_mask.threshold_rule != "fixed",
+        "scored": config.dataset.scored,
+    }
+    return config.report.model_copy(update=changes)
+
+
+def tables_and_figures(config: Config) -> list[str]:
+    """Return everything a run is for: tables, figures, predictions that cannot be scored here, and archives of them.
+
+    Of data without true masks there are no figures, and no prediction can be scored.
+    """
+    drawn = refined_ensembles(config) if config.dataset.scored else []
+    figures = [place("figures", config.run, figure=f"{kind}_{name}") for name in drawn for kind in FIGURES]
+    return [*(place("tables", config.run, table=table) for table in TABLES), *figures, *_unscored(config)]
+
+
+def _unscored(config: Config) -> list[str]:
+    found = [
+        path
+        for split in config.prediction.splits
+        if split not in scored_splits(config)
+        for method, schedule in segmenters(config)
+        for seed in config.seeds
+        for path in predictions(config, method, schedule, seed, split)
+    ]
+    # the server is PASCAL VOC's, and scenes stand in for VOC
+    if "test" in config.prediction.splits and config.dataset.kind in ("voc", "scenes"):
+        rows = config.report.segmentation_methods or tuple(config.segmenter.methods)
+        found += [place("submission", config.run, method=method) for method in rows]
+    return found
+
+
+def exports(config: Config) -> list[str]:
+    """Return the lists of all files that the section export names, for every seed.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    found = [
+        place(f"export_{kind}", config.run, method=method, seed=seed, **shard)
+        for kind in ("irn", "npz", "voc")
+        for method in getattr(config.export, kind)
+        for seed in config.seeds
+        for shard in ([{}] if kind == "voc" else [{"shard": name} for name in shards(config)])
+    ]
+    if not found:
+        raise ValueError("export: names no methods; list some under export.irn, export.npz or export.voc.")
+    return found
