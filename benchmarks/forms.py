@@ -20,6 +20,7 @@ from typing import NamedTuple
 import yaml
 
 from orandnet.config.sections import deep_update
+from orandnet.files.places import place
 
 RUN = "forms"
 IRN = ("resnet50+irn", "naive+irn", "ours+irn", "ours_star+irn")
@@ -77,8 +78,10 @@ FORMS = {
 
 def summary(method: str, seed: int) -> Path:
     """Return where the scores of a method lie."""
-    place = "prediction/naive/baseline/seed{}/val" if method == "segmenter" else f"cam/{method}/seed{{}}"
-    return Path(f"results/{RUN}/evaluation") / place.format(seed) / "summary.csv"
+    if method == "segmenter":
+        chosen = {"method": "naive", "schedule": "baseline", "split": "val"}
+        return Path(place("evaluation_prediction", RUN, seed=seed, scores="summary", **chosen))
+    return Path(place("evaluation_cam", RUN, method=method, seed=seed, scores="summary"))
 
 
 def score(method: str, seed: int) -> float:
