@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
@@ -100,9 +99,3 @@ def test_the_conda_environment_has_a_python_that_the_package_takes():
     (python,) = (entry for entry in conda if isinstance(entry, str) and entry.startswith("python "))
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert needed == f">={python.split('=')[1]}"
-
-
-def test_the_container_installs_the_lock():
-    recipe = Path(ROOT / "envs/orandnet.def").read_text()
-    assert "envs/requirements.txt" in recipe
-    assert "python:3.11" in recipe
