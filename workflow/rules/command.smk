@@ -23,6 +23,7 @@ def repository():
 
 
 try:
+    from orandnet.config.reading import check_files
     from orandnet.config.sections import load
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
     from orandnet.job.gpu_slots import visible_gpus
@@ -36,6 +37,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 try:
+    check_files(workflow.configfiles)
     CONFIG = load(config)
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
