@@ -40,7 +40,7 @@ def test_an_export_of_nothing_and_of_an_unknown_method_say_so(fresh):
 
 def test_a_bug_report_starts_no_training(fresh):
     jobs = fresh.planned("--configfile", "tiny.yaml", "--", PACK)
-    assert {rule for rule in jobs if rule != "total"} == {"dataset", "export_pack"}
+    assert {rule for rule in jobs if not rule.startswith("dataset")} == {"export_pack"}
     fresh.run("--cores", 1, "--configfile", "tiny.yaml", "--", PACK)
     members = read_archive(fresh.folder / PACK)
     assert members.keys() == {"trail.json", "image/train_000001.jpg"}

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
+from orandnet.job.ending import in_one_line, run_to_the_end
 from orandnet.job.fingerprint import fingerprint
 from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
@@ -59,10 +60,11 @@ def main(arguments: list[str] | None = None) -> None:
     leave_out_compiler()
     try:
         _run(stage, _prepare_job(stage, rest))
-    except (ValueError, FileNotFoundError) as error:
-        if os.environ.get("ORANDNET_TRACEBACK"):
+    except Exception as error:
+        line = in_one_line(error)
+        if line is None or os.environ.get("ORANDNET_TRACEBACK"):
             raise
-        say(f"orandnet {stage}: {error}")
+        say(f"orandnet {stage}: {line}")
         raise SystemExit(1) from None
 
 
@@ -210,11 +212,5 @@ def _is_option(value: object) -> bool:
 
 
 def program() -> None:
-    """Run `main`; if all went well, end the process as it stands.
-
-    All files are closed by then, and to take torch apart costs a third of what its import does.
-    """
-    main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    """Run `main` and end the process."""
+    run_to_the_end(main)

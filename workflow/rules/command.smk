@@ -25,6 +25,7 @@ def repository():
 try:
     from orandnet.config.reading import check_files
     from orandnet.config.sections import load
+    from orandnet.dataset import listing
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
     from orandnet.job.gpu_slots import visible_gpus
     from orandnet.job.input_files import content_of_others, named_inputs
@@ -41,6 +42,9 @@ try:
     CONFIG = load(config)
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
+
+if Path("results").exists() and not Path("results").is_dir():
+    raise WorkflowError(f"{Path('results').resolve()}: is a file where the folder of results belongs; move it away.")
 
 
 # glibc hands large blocks back to the system after each layer and asks for them again: half of a CPU job's time. These
@@ -110,6 +114,14 @@ def named(files):
 
 def others(files):
     return lambda wildcards: content_of_others(files(wildcards))
+
+
+def annotations(wildcards):
+    return listing.annotation_files(CONFIG.dataset)
+
+
+def lists_of_images(wildcards):
+    return listing.source_files(CONFIG.dataset, wildcards.part)
 
 
 def code(stage):

@@ -1,17 +1,8 @@
-from orandnet.dataset import listing
 from orandnet.dataset.settings import FetchSettings, MaskSettings
 
 DOWNLOADED = place("dataset_fetch") if CONFIG.dataset.download else []
 LAYOUT = place("dataset_layout", layout=CONFIG.dataset.kind) if CONFIG.dataset.kind in ("scenes", "coco") else []
 MASKS_OF_FOLDER = CONFIG.dataset.masks if CONFIG.dataset.kind in ("folder", "coco") else None
-
-
-def annotations(wildcards):
-    return listing.annotation_files(CONFIG.dataset)
-
-
-def lists_of_images(wildcards):
-    return listing.source_files(CONFIG.dataset, wildcards.part)
 
 
 # computing nodes often have no way to the net

@@ -5,6 +5,7 @@ Looks at names, sizes and dates only, so that the workflow can ask before any jo
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ ENDINGS = {
     "hard_png": (".png",),
 }
 SHOWN = 5
+VOC_ID = re.compile(r"\d{4}_\d{6}", flags=re.ASCII)
 
 
 class ImportFolder:
@@ -48,17 +50,26 @@ class ImportFolder:
         self._entries[stem] = entry
 
     def file_of(self, image_id: str) -> Path | None:
-        """Return the file of an image, or None; an id such as 2007_000032 may also be written as a number."""
-        entry = self._entries.get(image_id) or self._entries.get(image_id.replace("_", ""))
+        """Return the file of an image, or None; an id of VOC's form, 2007_000032, may also be written as a number."""
+        entry = self._entries.get(image_id)
+        if entry is None and VOC_ID.fullmatch(image_id):
+            entry = self._entries.get(image_id.replace("_", ""))
         return Path(entry.path) if entry else None
 
     def require(self, image_ids: Iterable[str]) -> None:
-        """Refuse images without a file.
+        """Refuse images without a file of their own.
 
         Raises:
-            ValueError: with their number, the first of them and what the folder holds.
+            ValueError: with their number, the first of them and what the folder holds; or two images of one file.
         """
         ids = list(image_ids)
+        owners: dict[Path, str] = {}
+        for image_id in ids:
+            path = self.file_of(image_id)
+            if path is not None and owners.setdefault(path, image_id) != image_id:
+                raise ValueError(
+                    f"{path}: would serve both {owners[path]} and {image_id}; name each image's file by its own id."
+                )
         missing = [image_id for image_id in ids if self.file_of(image_id) is None]
         if missing:
             first = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")

@@ -15,7 +15,8 @@ import numpy as np
 from orandnet.files.atomic import atomic_path
 
 COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")  # of index.csv
-PART_COLUMNS = ("image_id", "image", "split", "height", "width", "labels", "sha256")  # of train_aug.csv and the like
+# of train_aug.csv and the like
+PART_COLUMNS = ("image_id", "image", "split", "height", "width", "labels", "orientation", "sha256")
 CLASSES = "classes.json"
 # the rows of `train` are part of train_aug
 _SPLITS_OF = {"train": ("train",), "train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}

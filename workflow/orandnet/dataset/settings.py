@@ -13,6 +13,8 @@ DOWNLOADED = ("voc", "coco")
 MOST_SCENES, MOST_IMAGES = 1_000_000, 100_000_000  # beyond these a number is a slip
 TABLE_SUFFIXES = (".csv", ".tsv")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
+MaskColors = Literal["indices", "voc"] | dict[Name, tuple[Level, Level, Level]] | None
 
 
 def check_classes(classes: list[str] | dict[str, int]) -> None:
@@ -113,6 +115,7 @@ class MaskSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = "scenes"
     root: Path | None = None
     masks: str | None = None
+    mask_colors: MaskColors = None
     other_mask_ids: Literal["error", "ignore"] = "error"
     limit: int | None = None
     coco: Coco = Field(default_factory=Coco)
@@ -149,6 +152,13 @@ class Settings(FetchSettings):
         description="Folder of the true masks under root, for evaluation only. voc: by default SegmentationClassAug "
         "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored. coco: "
         "drawn from the annotations, unless there are some here.",
+    )
+    mask_colors: MaskColors = Field(
+        default=None,
+        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette "
+        "with VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's "
+        "colours, of RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and "
+        "perhaps `ignore` (255) to [red, green, blue].",
     )
     labels: Name = Field(
         default="annotations",
@@ -219,6 +229,7 @@ class Settings(FetchSettings):
             "scenes": Scenes(),
             "coco": Coco(),
             "masks": None,
+            "mask_colors": None,
             "download": False,
             "download_test": False,
         }

@@ -137,7 +137,7 @@ def show(*, pack: Path, output: str, background_threshold: float = 0.25) -> None
     cams = {name: CamStore([folder / name])[trail.image_id] for name in trail.artifacts if name.endswith(".npz")}
     masks = {name: read_mask(folder / name) for name in trail.artifacts if name.endswith(".png")}
     print_trail(trail, cams, masks, background_threshold=background_threshold)
-    draw_sheet(folder / SHEET, trail, read_rgb(folder / trail.image), cams, masks)
+    draw_sheet(folder / SHEET, trail, read_rgb(folder / trail.image, trail.size), cams, masks)
     print(f"all of it in one picture: {folder / SHEET}")
 
 

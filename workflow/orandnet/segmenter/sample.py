@@ -40,7 +40,7 @@ class TrainingPairs:
         record, settings = self.records[position], self.settings
         factor = scale_factor(progress, factors=self.factors, fraction=settings.scale_schedule.fraction)
         rgb, mask = rescale_pair(
-            read_rgb(record.image),
+            read_rgb(record.image, record.size),
             self.read_mask(record.image_id),
             # multiplied, so that the schedule is all that differs from the baseline
             factor * generator.uniform(*settings.random_scale),
