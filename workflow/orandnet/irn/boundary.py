@@ -34,7 +34,7 @@ class BoundaryNetwork(nn.Module):
         """Build the network; the backbone starts as its settings say and stays as it is."""
         super().__init__()
         self.backbone = create_backbone(
-            settings.backbone, output_stride=settings.output_stride, out_indices=settings.stages
+            settings.backbone, output_stride=settings.output_stride, out_indices=settings.stages or "all"
         )
         self.backbone.requires_grad_(False)
         self.stages = nn.ModuleList(_stage(channels) for channels in self.backbone.channels)
