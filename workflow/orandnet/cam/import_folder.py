@@ -84,6 +84,9 @@ class ImportFolder:
         for _, entry in sorted(self._entries.items()):
             files = sorted(os.scandir(entry.path), key=lambda file: file.name) if entry.is_dir() else [entry]
             for file in files:
-                facts = file.stat()
+                try:
+                    facts = file.stat()
+                except OSError:  # a link to nothing, which the import will name
+                    facts = file.stat(follow_symlinks=False)
                 digest.update(f"{entry.name}/{file.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]

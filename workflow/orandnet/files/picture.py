@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from orandnet.files.regular import reason
+
 PHOTOGRAPH_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 LOSSLESS_FORMATS = ("PNG", "TIFF", "BMP")
 LOSSY_COMPRESSIONS = ("jpeg", "tiff_jpeg", "webp")  # of a TIFF
@@ -85,8 +87,9 @@ def decode_picture(
             "save it as one of these, or take it off the list."
         ) from None
     except Exception as error:  # Pillow's decoders raise nearly anything for a damaged file
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise ValueError(f"{path}: the {what} cannot be decoded ({reason}); copy it again or unlist it.") from error
+        raise ValueError(
+            f"{path}: the {what} cannot be decoded ({reason(error)}); copy it again or take it off the list."
+        ) from error
 
 
 class _Refused(ValueError):
