@@ -7,7 +7,7 @@ RUN    := results/$(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' config.yaml)
 TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
           $(RUN)/tables/table3_scale_scheduling.csv
 
-.PHONY: install demo test bench check reference lock clean
+.PHONY: install demo test fuzz bench check reference lock clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
@@ -33,6 +33,11 @@ $(RUN)/report.html: $(TABLES) $(wildcard $(RUN)/figures/*.png)
 
 test: install  ## style, then every test
 	$(BIN)/python -m pytest
+
+FUZZ ?= 3000
+
+fuzz: install  ## damaged files for every reader of foreign bytes, FUZZ of them for each reader: minutes
+	ORANDNET_FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest tests/hostile/test_fuzz.py -q
 
 bench: install  ## the package against straightforward forms of the same work; options in BENCH, such as BENCH=--help
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/compare.py $(BENCH)

@@ -150,8 +150,14 @@ def test_a_limit_takes_the_first_images_of_each_split(settings, tmp_path):
     ("change", "message"),
     [
         (lambda content: content.pop("categories"), "is no file of COCO instances (there is no 'categories')"),
-        (lambda content: content["categories"].pop(1), "annotation 1: it is of the category 1, which `categories` lacks"),
-        (lambda content: content["categories"][0].update(name="brush"), "calls the category 90 'brush', and another split"),
+        (
+            lambda content: content["categories"].pop(1),
+            "annotation 1: it is of the category 1, which `categories` lacks",
+        ),
+        (
+            lambda content: content["categories"][0].update(name="brush"),
+            "calls the category 90 'brush', and another split",
+        ),
         (lambda content: content["images"][0].update(height="tall"), "height is 'tall', no number"),
         (lambda content: content["images"][0].update(height=480.5), "height is 480.5, no whole number"),
         (lambda content: content["images"][0].update(height=10**7, width=10**7), "10000000 x 10000000 pixels"),
@@ -171,7 +177,9 @@ def test_faulty_annotations_are_named(settings, tmp_path, change, message):
     assert "download" in str(error.value) or "release" in str(error.value)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[" * 10**5, "3", "[]", '{"images": 3, "annotations": 3, "categories": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[" * 10**5, "3", "[]", '{"images": 3, "annotations": 3, "categories": 3}']
+)
 def test_what_is_no_file_of_coco_is_named(settings, content):
     path = path_of(settings.root, "val")
     path.write_text(content)
@@ -211,7 +219,11 @@ def as_floats(content):
 def test_numbers_as_tools_write_them_are_read_and_areas_are_counted(settings, tmp_path):
     convert_coco(tmp_path / "plain", settings, threads=1)
     for split in IMAGES:
-        edit(settings, split, lambda content: [one.pop("iscrowd") for one in content["annotations"] if not one["iscrowd"]])
+        edit(
+            settings,
+            split,
+            lambda content: [one.pop("iscrowd") for one in content["annotations"] if not one["iscrowd"]],
+        )
         edit(settings, split, as_floats) if split == "train" else None
     edit(settings, "train", lambda content: [one.update(iscrowd=int(one["id"] == 7)) for one in content["annotations"]])
     convert_coco(tmp_path / "tools", settings, threads=1)
@@ -259,7 +271,7 @@ def test_a_category_that_nothing_shows_is_no_class_and_said(settings, tmp_path, 
 
 def own(tmp_path, layout):
     """Write annotations as tools name them: `layout` is split -> (annotation file, folder of the images)."""
-    for number, (split, (file, folder)) in enumerate(layout.items()):
+    for number, (file, folder) in enumerate(layout.values()):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         images = []
@@ -269,7 +281,11 @@ def own(tmp_path, layout):
             Image.fromarray(grey).save(tmp_path / folder / name)
             images.append({"id": image, "file_name": name, "height": SIZE[0], "width": SIZE[1]})
         cats = [instance(image, image, 3 + image % 2, box(2, 2, 9, 9), 49) for image in range(5)]
-        content = {"images": images, "annotations": cats, "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}]}
+        content = {
+            "images": images,
+            "annotations": cats,
+            "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}],
+        }
         (tmp_path / file).write_text(json.dumps(content))
 
 
@@ -353,5 +369,7 @@ def test_compressed_run_lengths_are_those_of_pycocotools(boxes):
 
 def test_missing_annotations_are_named(settings, tmp_path):
     path_of(settings.root, "val").unlink()
-    with pytest.raises(ValueError, match=r"instances_val2014\.json: there is no such annotation file needed for dataset\.kind"):
+    with pytest.raises(
+        ValueError, match=r"instances_val2014\.json: there is no such annotation file needed for dataset\.kind"
+    ):
         convert_coco(tmp_path / "out", settings, threads=1)

@@ -161,7 +161,9 @@ def test_a_disk_without_room_is_one_line_with_the_file_that_did_not_fit(tmp_path
     )
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]
-    assert re.fullmatch(r"orandnet dataset: out/\.?scenes\S*: File too large; make room, or have results/ on .*", line), line
+    assert re.fullmatch(
+        r"orandnet dataset: out/\.?scenes\S*: File too large; make room, or have results/ on .*", line
+    ), line
 
 
 def test_a_synced_file_is_on_the_disk_before_its_name_is(tmp_path, monkeypatch):

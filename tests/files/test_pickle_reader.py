@@ -177,15 +177,15 @@ def raw(path, pickled, shape=()):
 def test_a_tensor_that_repeats_its_numbers_is_refused_whatever_its_size(tmp_path):
     storage = torch.storage.TypedStorage([1.0], dtype=torch.float32, _internal=True)
     forged = Forged(torch._utils._rebuild_tensor_v2, (storage, 0, (1, 10**6, 10**6), (0, 0, 0), False, {}))
-    with pytest.raises(ValueError, match=r"a.npy: .*\(1, 1000000, 1000000\) that repeats 1 numbers; save it contiguous"):
+    with pytest.raises(
+        ValueError, match=r"a.npy: .*\(1, 1000000, 1000000\) that repeats 1 numbers; save it contiguous"
+    ):
         read_pickled_npy(save(tmp_path / "a.npy", {"a": forged}))
 
 
 DEEP = b"\x80\x04" + b")" + b"\x85" * 10**6
 DOUBLED = b"\x80\x04)\x94" + b"".join(b"0h" + bytes([row]) + b"h" + bytes([row]) + b"\x86\x94" for row in range(60))
-LISTS = b"\x80\x04]\x94K\x01a" + b"".join(
-    b"0]\x94h" + bytes([row]) + b"ah" + bytes([row]) + b"a" for row in range(60)
-)
+LISTS = b"\x80\x04]\x94K\x01a" + b"".join(b"0]\x94h" + bytes([row]) + b"ah" + bytes([row]) + b"a" for row in range(60))
 
 
 @pytest.mark.parametrize(

@@ -126,12 +126,16 @@ def test_a_shard_whose_header_promises_more_than_it_holds_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "1-of-1.npz", "w") as archive:
         for name in ("classes", "scores", "size"):
             archive.writestr(f"a/{name}.npy", header.getvalue())
-    with pytest.raises(ValueError, match=r"1-of-1.npz: image a cannot be read .* takes 2000000000000 bytes, and .* 0\)"):
+    with pytest.raises(
+        ValueError, match=r"1-of-1.npz: image a cannot be read .* takes 2000000000000 bytes, and .* 0\)"
+    ):
         CamStore([tmp_path / "1-of-1.npz"])["a"]
 
 
 def test_a_shard_with_other_arrays_is_named(tmp_path):
-    np.savez(tmp_path / "1-of-1.npz", **{"a/classes": np.array([1, 2]), "a/scores": np.zeros((1, 2, 2)), "a/size": [8, 8]})
+    np.savez(
+        tmp_path / "1-of-1.npz", **{"a/classes": np.array([1, 2]), "a/scores": np.zeros((1, 2, 2)), "a/size": [8, 8]}
+    )
     with pytest.raises(ValueError, match=r"image a cannot be read \(its arrays are \(2,\), \(1, 2, 2\) and \(2,\)"):
         CamStore([tmp_path / "1-of-1.npz"])["a"]
 

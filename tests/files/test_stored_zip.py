@@ -1,4 +1,4 @@
-"""Archives without compression: the bytes of Python's zipfile, in its large form too, and nothing read that is not there."""
+"""Archives without compression: the bytes of Python's zipfile, its large form too; nothing is read that is not there."""
 
 import io
 import zipfile
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orandnet.files import stored_zip
-from orandnet.files.stored_zip import StoredZip, StoredZipWriter
 from orandnet.files.store import FIRST_ZIP_DATE
+from orandnet.files.stored_zip import StoredZip, StoredZipWriter
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0\\:/"), min_size=1, max_size=9)
 contents = st.dictionaries(names, st.binary(max_size=60), max_size=6)
@@ -49,7 +49,10 @@ def test_the_bytes_are_those_of_python_s_own_zipfile(tmp_path_factory, members):
 @pytest.mark.parametrize(("many", "large"), [(3, 1 << 31), (65535, 150), (2, 40)])
 def test_the_large_form_is_python_s_too(tmp_path, monkeypatch, many, large):
     members = {f"image{number}/scores.npy": bytes([number]) * 30 for number in range(5)}
-    for module, (count, size) in {zipfile: ("ZIP_FILECOUNT_LIMIT", "ZIP64_LIMIT"), stored_zip: ("MANY", "LARGE")}.items():
+    for module, (count, size) in {
+        zipfile: ("ZIP_FILECOUNT_LIMIT", "ZIP64_LIMIT"),
+        stored_zip: ("MANY", "LARGE"),
+    }.items():
         monkeypatch.setattr(module, count, many)
         monkeypatch.setattr(module, size, large)
     content = written(members)

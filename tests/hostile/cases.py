@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, npy_header
+from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
 from orandnet.dataset.index import write_rows
 from voc_folder import write_voc
 
@@ -108,7 +108,7 @@ def placed(good: Callable, file: str, put: Callable[[Path], None]) -> Callable[[
 
 def pickled(content: bytes) -> Callable[[Path], None]:
     """Put a pickle into a .npy file, as numpy does."""
-    return lambda path: None if path.write_bytes(npy_header((), "|O") + content) else None
+    return bytes_of(npy_header((), "|O") + content)
 
 
 def plain(**arrays) -> Callable[[Path], None]:
@@ -185,7 +185,8 @@ PICKLES = {
         "not a readable .npy",
     ),
     "a header of 60 kB": (
-        lambda path: path.write_bytes(b"\x93NUMPY\1\0\x60\xea" + b"(" * 0xEA60), "not a readable .npy",
+        lambda path: path.write_bytes(b"\x93NUMPY\1\0\x60\xea" + b"(" * 0xEA60),
+        "not a readable .npy",
     ),
 }
 

@@ -1,4 +1,7 @@
-"""What may lie under the name of a picture or an array, and what must be said of it. One line more is one case more for each place."""
+"""What may lie under the name of a picture or an array, and what must be said of it.
+
+One line more is one case more for each place.
+"""
 
 import io
 import os
@@ -47,7 +50,10 @@ def pages(kind: str, mode: str = "RGB") -> bytes:
 
 
 def bytes_of(content: bytes) -> Callable[[Path], None]:
-    return lambda path: None if path.write_bytes(content) else None
+    def put(path: Path) -> None:
+        path.write_bytes(content)
+
+    return put
 
 
 def npy_header(shape: tuple, descr: str = "<f4") -> bytes:
@@ -90,7 +96,9 @@ INTRUDERS = {
     "PDF": Intruder(bytes_of(b"%PDF-1.4\n%%EOF\n"), "it holds PDF"),
     "HTML": Intruder(bytes_of(b"<!DOCTYPE html><html>not found</html>"), "it holds HTML or XML"),
     "text": Intruder(bytes_of(b"hello\n" * 99), "it holds no picture"),
-    "a pointer of Git LFS": Intruder(bytes_of(b"version https://git-lfs.github.com/spec/v1\n"), "it holds Git LFS pointer"),
+    "a pointer of Git LFS": Intruder(
+        bytes_of(b"version https://git-lfs.github.com/spec/v1\n"), "it holds Git LFS pointer"
+    ),
     "GIF": Intruder(bytes_of(encoded("GIF", "P")), "it holds GIF"),
     "a zip": Intruder(linked_zip, "it holds zip"),
     "other formats of Pillow": Intruder(bytes_of(encoded("PPM")), "it holds no picture"),
@@ -100,7 +108,8 @@ INTRUDERS = {
     "a cut PNG": Intruder(bytes_of(encoded("PNG")[:-60]), "cannot be decoded"),
     "half a header": Intruder(bytes_of(encoded("PNG")[:20]), "cannot be decoded"),
     "a text that unpacks to 100 MB": Intruder(
-        bytes_of(png(16, 12, before=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(100_000_000), 9)))), "cannot be decoded"
+        bytes_of(png(16, 12, before=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(100_000_000), 9)))),
+        "cannot be decoded",
     ),
     "a TIFF of two pages": Intruder(bytes_of(pages("TIFF")), "holds 2 pictures"),
     "a TIFF that holds itself": Intruder(bytes_of(b"II*\0\x08\0\0\0\0\0\x08\0\0\0"), "cannot be decoded"),

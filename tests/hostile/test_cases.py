@@ -1,4 +1,4 @@
-"""Every hostile input is one line with the file's name: no traceback, no other program, no waiting, no memory beyond its limit."""
+"""Hostile input is one line with the file's name: no traceback, no other program, no waiting, bounded memory."""
 
 import os
 import resource

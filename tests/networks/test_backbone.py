@@ -90,7 +90,9 @@ def test_keywords_that_the_model_does_not_know_are_told(capsys):
 def test_damaged_weights_are_named_with_the_model(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
     settings = Backbone(model="test_resnet", weights=str(tmp_path / "w.safetensors"))
-    with pytest.raises(ValueError, match=r"timm cannot make 'test_resnet' \(.*give a local `weights` file that is whole"):
+    with pytest.raises(
+        ValueError, match=r"timm cannot make 'test_resnet' \(.*give a local `weights` file that is whole"
+    ):
         create_backbone(settings, output_stride=16)
 
 
@@ -108,7 +110,11 @@ def vit(model, crop_size, **changes):
 @pytest.mark.parametrize(
     ("model", "changes", "words"),
     [
-        ("vit_small_patch14_reg4_dinov2", {}, "crop_size 512 is no multiple of the model's patch of 14 pixels; write 504 or 518."),
+        (
+            "vit_small_patch14_reg4_dinov2",
+            {},
+            "crop_size 512 is no multiple of the model's patch of 14 pixels; write 504 or 518.",
+        ),
         ("deit_small_patch16_224.fb_in1k", {"vit": {"patch_size": 24}}, "patch of 24 pixels; write 504 or 528."),
         ("test_vit", {"vit": {"stem": {"model": "test_resnet"}, "stem_stride": 24}}, "patch of 24 pixels"),
     ],
@@ -119,7 +125,9 @@ def test_a_window_without_whole_patches_is_refused_with_the_config(model, change
 
 
 def test_a_patch_that_the_name_does_not_tell_is_found_when_the_model_is_made():
-    with pytest.raises(ValueError, match="crop_size 56 is no multiple of the model's patch of 16 pixels; write 48 or 64"):
+    with pytest.raises(
+        ValueError, match="crop_size 56 is no multiple of the model's patch of 16 pixels; write 48 or 64"
+    ):
         create_classifier(vit("test_vit", 56), 2)
 
 
@@ -142,5 +150,7 @@ def test_transformers_that_usually_score_a_mean_score_their_class_token_if_they_
 
 @pytest.mark.parametrize("model", ["swin_tiny_patch4_window7_224", "xcit_nano_12_p16_224"])
 def test_a_model_without_a_class_token_among_its_patches_is_no_vit(model):
-    with pytest.raises(ValueError, match="is no vision transformer that scores its class token; choose .* or kind: cnn"):
+    with pytest.raises(
+        ValueError, match=r"is no vision transformer that scores its class token; choose .* or kind: cnn"
+    ):
         create_classifier(vit(model, 224), 2)

@@ -100,7 +100,8 @@ def vit_maps(
         side = max(1, round(size * scale / stride)) * stride
         if side != size and getattr(network.model.patch_embed, "strict_img_size", False):
             raise ValueError(
-                f"cam.scales: {scale:g}, but this transformer takes images of its training size alone; write scales: [1.0]."
+                f"cam.scales: {scale:g}, but this transformer takes images of its training size alone; write scales: "
+                "[1.0]."
             )
         image = resize_image(rgb, (side, side))
         maps = attribute(network, image, targets, start_block=start_block)

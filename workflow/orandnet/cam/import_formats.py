@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from orandnet.files.mask import IGNORE_INDEX, read_mask
-from orandnet.files.picture import MOST_BYTES, decode_picture
 from orandnet.files.pickle_reader import read_pickled_npy
+from orandnet.files.picture import MOST_BYTES, decode_picture
 from orandnet.files.plain_arrays import read_npz
 from orandnet.files.regular import read_regular
 
@@ -118,7 +118,9 @@ def _keyed(path: Path, known: Known, *, num_background: int) -> Maps:
     content = _pickled_dict(path, known)
     name = "high_res" if content.get("high_res") is not None else "cam"
     if "keys" not in content or name not in content:
-        raise ValueError(f"{path}: has the entries {list(content)[:9]}, not keys and high_res or cam; check the format.")
+        raise ValueError(
+            f"{path}: has the entries {list(content)[:9]}, not keys and high_res or cam; check the format."
+        )
     keys, scores = np.asarray(content["keys"]).reshape(-1), _numbers(content[name], 3, path)
     if len(scores) != len(keys) + num_background:
         raise ValueError(

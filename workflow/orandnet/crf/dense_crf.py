@@ -72,8 +72,8 @@ def crf_from_probabilities(
             costly set-up of the pairwise terms.
         settings: pairwise terms.
         min_probability: labels that nowhere reach it, in any prediction, and are no pixel's most probable one, stay out
-            of the CRF, whose time grows with the labels. With 0.01 and 21 labels, 99.99 % or more of the pixels keep the
-            label of the whole CRF.
+            of the CRF, whose time grows with the labels. With 0.01 and 21 labels, 99.99 % or more of the pixels keep
+            the label of the whole CRF.
 
     Returns:
         float32 of the shape of `probabilities` that sums to 1 over the labels; 0 for labels left out.

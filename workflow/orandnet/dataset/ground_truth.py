@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orandnet.dataset.index import read_rows
+from orandnet.dataset.index import each_row
 from orandnet.dataset.mask_ids import colors_of, translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
@@ -19,11 +19,12 @@ class GroundTruth:
 
     def __init__(self, index_csv: Path, ground_truth_json: Path):
         """Read where the masks lie, and how the ids in the files translate to those of the class list."""
-        self._rows = {row["image_id"]: row for row in read_rows(index_csv)}
+        # image -> where its mask lies, and (H, W); of all other columns nothing is kept
+        self._masks = {row["image_id"]: (row["mask"], (row["height"], row["width"])) for row in each_row(index_csv)}
         try:
             translation = json.loads(Path(ground_truth_json).read_text(encoding="utf-8"))
             ids = {int(file_id): class_id for file_id, class_id in translation["ids"].items()}
-            self._other_ids, self._colors = translation["other_ids"], colors_of(translation["mask_colors"])
+            self._other_ids, self._colors = translation["other_ids"], colors_of(translation.get("mask_colors"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{ground_truth_json}: does not tell the ids of the masks ({error}); run `orandnet dataset`."
@@ -38,7 +39,7 @@ class GroundTruth:
         Raises:
             ValueError: with the number of such images and the first of them.
         """
-        missing = [image_id for image_id in image_ids if not self._rows.get(image_id, {}).get("mask")]
+        missing = [image_id for image_id in image_ids if not self._masks.get(image_id, ("",))[0]]
         if missing:
             raise ValueError(
                 f"{missing[0]}: has no true mask, and {len(missing) - 1} further images have none; add the masks, "
@@ -50,17 +51,16 @@ class GroundTruth:
 
         ValueError if the image is unknown or has no mask, or if the mask no longer fits the index.
         """
-        row = self._rows.get(image_id)
-        if row is None or not row["mask"]:
-            what = "is not in the index" if row is None else "has no true mask"
+        path, size = self._masks.get(image_id, (None, None))
+        if not path:
+            what = "is not in the index" if path is None else "has no true mask"
             raise ValueError(f"{image_id}: {what}; evaluate images with masks only, or add the mask.")
-        mask = read_mask(Path(row["mask"]), colors=self._colors)
-        if mask.shape != (int(row["height"]), int(row["width"])):
+        mask = read_mask(Path(path), colors=self._colors)
+        if mask.shape != tuple(map(int, size)):
             raise ValueError(
-                f"{row['mask']}: is {mask.shape} pixels, the index says {row['height']} x {row['width']}; "
-                "run `orandnet dataset` again."
+                f"{path}: is {mask.shape} pixels, the index says {' x '.join(size)}; run `orandnet dataset` again."
             )
         problem = unknown_ids(mask, self._known)
         if problem and self._other_ids == "error":
-            raise ValueError(f"{row['mask']}: {problem}; run `orandnet dataset` again.")
+            raise ValueError(f"{path}: {problem}; run `orandnet dataset` again.")
         return translated(mask, self._table)

@@ -57,9 +57,9 @@ class Photograph(NamedTuple):
 def read_rgb(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """Return an image as a new (H, W, 3) uint8 array in RGB.
 
-    JPEG, PNG, TIFF, BMP and WebP are read, whatever the file's name ends in. Grey, palette, CMYK and 16-bit grey (scaled
-    to 8 bits) are converted; transparency is laid over white, as viewers show it. An image with an EXIF orientation is
-    turned as viewers turn it, unless `size` is that of the image as it lies in the file.
+    JPEG, PNG, TIFF, BMP and WebP are read, whatever the file's name ends in. Grey, palette, CMYK and 16-bit grey
+    (scaled to 8 bits) are converted; transparency is laid over white, as viewers show it. An image with an EXIF
+    orientation is turned as viewers turn it, unless `size` is that of the image as it lies in the file.
 
     Args:
         path: the image.

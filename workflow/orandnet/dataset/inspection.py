@@ -15,8 +15,10 @@ from orandnet.dataset.problems import refuse
 from orandnet.files.mask import Colors, decode_mask, read_mask_file
 from orandnet.job.progress import say, track
 
+WAITING = 512  # files that wait for a thread
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What was found: `size` is (H, W); hashes are SHA-256 of the files, "" without a mask.
 
@@ -47,7 +49,10 @@ def inspect(
     """
     known = np.isin(np.arange(256), mask_ids) | (not strict)
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = pool.map(partial(_inspect_or_problem, known=known, colors=colors), entries)
+        look = partial(_inspect_or_problem, known=known, colors=colors)
+        # some at a time: a pool keeps more for each task that waits than is found out about an image
+        parts = (entries[start : start + WAITING] for start in range(0, len(entries), WAITING))
+        found = (one for part in parts for one in pool.map(look, part))
         results = list(track(found, "Checking images and masks", total=len(entries)))
     refuse([result for result in results if isinstance(result, str)])
     turned = [entry.image for entry, seen in zip(entries, results, strict=True) if seen.turned]
@@ -95,8 +100,8 @@ def _require_size(entry: Entry, shape: tuple[int, ...], photograph: Photograph) 
         )
     if photograph.orientation > 1 and upright == stored:
         raise ValueError(
-            f"{entry.image}: EXIF orientation is {photograph.orientation}, and its mask fits the image as it lies in the "
-            "file and turned; turn the pixels and drop the tag (e.g. `exiftran -ai` or `mogrify -auto-orient`)."
+            f"{entry.image}: EXIF orientation is {photograph.orientation}, and its mask fits the image as it lies in "
+            "the file and turned; turn the pixels and drop the tag (e.g. `exiftran -ai` or `mogrify -auto-orient`)."
         )
 
 

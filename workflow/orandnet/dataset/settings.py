@@ -87,13 +87,14 @@ class FetchSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = Field(
         default="scenes",
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; coco: COCO "
-        "2014, or other annotations of its form: labels and masks from the annotated instances; folder: images in a folder "
-        "and a CSV of labels.",
+        "2014, or other annotations of its form: labels and masks from the annotated instances; folder: images in a "
+        "folder and a CSV of labels.",
     )
     root: Path | None = Field(
         default=None,
         description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; coco: with train2014, val2014 and "
-        "annotations, or where annotations and images of one's own lie; folder: that of the images, which may lie in folders of it.",
+        "annotations, or where annotations and images of one's own lie; folder: that of the images, which may lie in "
+        "folders of it.",
     )
     download_test: bool = Field(
         default=False,
@@ -128,19 +129,19 @@ class Settings(FetchSettings):
     )
     annotations: Name | dict[Split, Name] | None = Field(
         default=None,
-        description="coco: annotation files of COCO's form by split (under root, or paths), as annotation tools export them; "
-        "or one file for all, of whose images every fifth by id is val. null: those of COCO 2014. A category that no "
-        "training image shows is no class.",
+        description="coco: annotation files of COCO's form by split (under root, or paths), as annotation tools "
+        "export them; or one file for all, of whose images every fifth by id is val. null: those of COCO 2014. A "
+        "category that no training image shows is no class.",
     )
     images: Name | dict[Split, Name] | None = Field(
         default=None,
-        description="coco, with `annotations`: folder of the images, by split or one for all (under root, or a path). null: "
-        "beside the annotation file, else root/images, else root.",
+        description="coco, with `annotations`: folder of the images, by split or one for all (under root, or a path). "
+        "null: beside the annotation file, else root/images, else root.",
     )
     boxes: Literal["error", "ignore"] = Field(
         default="error",
-        description="coco: objects with a box and no outline. error: refused where the mask would show nothing of a labelled "
-        "class; ignore: the box's pixels are 255.",
+        description="coco: objects with a box and no outline. error: refused where the mask would show nothing of a "
+        "labelled class; ignore: the box's pixels are 255.",
     )
     masks: Name | None = Field(
         default=None,
@@ -150,10 +151,10 @@ class Settings(FetchSettings):
     )
     mask_colors: Literal["indices", "voc"] | dict[Name, tuple[Level, Level, Level]] | None = Field(
         default=None,
-        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette with "
-        "VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's colours, of "
-        "RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and perhaps `ignore` "
-        "(255) to [red, green, blue].",
+        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette "
+        "with VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's "
+        "colours, of RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and "
+        "perhaps `ignore` (255) to [red, green, blue].",
     )
     labels: Name = Field(
         default="annotations",

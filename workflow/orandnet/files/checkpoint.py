@@ -43,7 +43,9 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
                 raise ValueError(f"its metadata {METADATA_KEY} is no mapping of text")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({reason(error)}); make or fetch it again.") from error
+        raise ValueError(
+            f"{path}: not a readable safetensors file ({reason(error)}); make or fetch it again."
+        ) from error
 
 
 def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -58,8 +58,8 @@ def encode_mask(mask: np.ndarray) -> bytes:
 def read_mask(path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Return the mask ids of a mask file as (H, W) uint8.
 
-    PNG, TIFF without lossy compression, and BMP are read. Ids are the indices of a palette (P) or the levels of an 8-bit
-    grey (L) image.
+    PNG, TIFF without lossy compression, and BMP are read. Ids are the indices of a palette (P) or the levels of an
+    8-bit grey (L) image.
 
     Args:
         path: the mask.
@@ -78,9 +78,7 @@ def read_mask_file(path: Path) -> bytes:
     return read_regular(path, what="mask", most_bytes=MOST_BYTES)
 
 
-def decode_mask(
-    content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS
-) -> np.ndarray:
+def decode_mask(content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Return the mask in the bytes of a file like `read_mask`; `path` is for messages only."""
     image, packing = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
     if image.info.get("compression") in LOSSY_COMPRESSIONS:
@@ -92,8 +90,8 @@ def decode_mask(
     if image.mode not in ("P", "L") or stretched:
         kind = ("inverted" if ";I" in packing else "less than 8-bit") + " grey" if stretched else f"mode {image.mode}"
         raise ValueError(
-            f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; save class ids as a palette PNG (colours "
-            "alone do not tell the class: of true masks, dataset.mask_colors can)."
+            f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; save class ids as a palette PNG "
+            "(colours alone do not tell the class: of true masks, dataset.mask_colors can)."
         )
     ids = np.array(image)
     if colors is None:
@@ -111,9 +109,9 @@ def _refuse_moved_palette(image: Image.Image, ids: np.ndarray, path: Path) -> No
     if None not in meant and meant != used:
         moved = next((index, id_) for index, id_ in zip(used, meant, strict=True) if index != id_)
         raise ValueError(
-            f"{path}: its palette holds VOC's colours at other indices (index {moved[0]} has the colour of id {moved[1]}), "
-            "as after an editor; set dataset.mask_colors: voc to read true masks by colour, or indices if the indices "
-            "are right; or save the ids as grey."
+            f"{path}: its palette holds VOC's colours at other indices (index {moved[0]} has the colour of id "
+            f"{moved[1]}), as after an editor; set dataset.mask_colors: voc to read true masks by colour, or indices "
+            "if the indices are right; or save the ids as grey."
         )
 
 

@@ -145,7 +145,9 @@ class _PlainUnpickler(_Unpickler):
         if prod(shape) and last >= len(storage):
             raise ValueError("a tensor larger than its storage")
         if prod(shape) > len(storage):  # a stride of 0: any size from a few bytes
-            raise ValueError(f"a tensor of shape {tuple(shape)} that repeats {len(storage)} numbers; save it contiguous")
+            raise ValueError(
+                f"a tensor of shape {tuple(shape)} that repeats {len(storage)} numbers; save it contiguous"
+            )
         steps = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False).copy()
 
@@ -200,4 +202,3 @@ def _as_bytes(content: bytes | str) -> bytes:
     if not isinstance(content, bytes | str):
         raise ValueError(f"a {type(content).__name__} in the place of bytes")
     return content.encode("latin1") if isinstance(content, str) else content
-

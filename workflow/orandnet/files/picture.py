@@ -1,8 +1,8 @@
 """The one door through which pictures come in: photographs, masks and soft masks.
 
 Pillow takes some hundred formats, and for a few it starts another program (Ghostscript for PostScript) or reads what no
-data set holds. So every opening names the few formats it takes, whatever the file is called, and the number of pixels is
-looked at before any is decoded.
+data set holds. So every opening names the few formats it takes, whatever the file is called, and the number of pixels
+is looked at before any is decoded.
 """
 
 import io

@@ -69,7 +69,9 @@ def read_npz(path: Path, names: Iterable[str], *, most_bytes: int) -> dict[str, 
                     raise ValueError(f"has the arrays {held[:9]}, not {' and '.join(names)}")
                 return {name: _member(archive, infos[f"{name}.npy"], most_bytes) for name in names}
         except Exception as error:  # a damaged zip raises nearly anything
-            raise ValueError(f"{path}: not a readable .npz of plain arrays ({reason(error)}); make it again.") from error
+            raise ValueError(
+                f"{path}: not a readable .npz of plain arrays ({reason(error)}); make it again."
+            ) from error
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Networks that do not take an image of every size, and the sizes they do take.
 
-Most CNNs take any image. Some need a least size, some sides that are multiples of their stride (networks that add or shuffle maps of
-several strides), some of a window of their attention. Which, no model tells; so it is tried, once, with images of zeros.
+Most CNNs take any image. Some need a least size, some sides that are multiples of their stride (networks that add or
+shuffle maps of several strides), some of a window of their attention. Which, no model tells; so it is tried, once,
+with images of zeros.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,7 +66,8 @@ def sizes_taken(
 
 
 def fitted(images: Tensor, taken: Taken) -> Tensor:
-    """Return (N, 3, H, W) float images stretched to the next size that the network takes; as they are where it takes them.
+    """Return (N, 3, H, W) float images stretched to the next size that the network takes; as they are where it takes
+    them.
 
     Stretched, not padded: so the maps cover the image and nothing else, and lie on it as all others do.
     """
@@ -74,4 +76,3 @@ def fitted(images: Tensor, taken: Taken) -> Tensor:
     if size == (height, width):
         return images
     return functional.interpolate(images, size, mode="bilinear", align_corners=False)
-

@@ -46,7 +46,7 @@ UNFIT = (TypeError, AssertionError, NotImplementedError, IndexError)
 
 
 def _model(settings: Backbone, **arguments) -> nn.Module:
-    """Return the timm model; one of UNFIT if it does not take the arguments, a ValueError if it cannot be had at all."""
+    """Return the timm model; raise one of UNFIT for arguments it does not take, a ValueError if it cannot be had."""
     given = timm_arguments(settings)
     try:
         return timm.create_model(settings.model, pretrained=settings.pretrained, **{**arguments, **given})
@@ -154,12 +154,13 @@ def _feature_model(settings: Backbone, output_stride: int, out_indices: Stages) 
 def _no_maps(settings: Backbone, out_indices: Stages, error: Exception) -> ValueError:
     if isinstance(error, IndexError) and isinstance(out_indices, tuple):
         return ValueError(
-            f"stages: {list(out_indices)} are not all there in {settings.model!r}; leave the key out to read all it has."
+            f"stages: {list(out_indices)} are not all there in {settings.model!r}; leave the key out to read all it "
+            "has."
         )
     reason = (str(error).splitlines() or [""])[0] or type(error).__name__
     return ValueError(
-        f"backbone.model: {settings.model!r} gives no feature maps of images of any size ({reason}); choose another model, "
-        "such as resnet50.tv_in1k, or kind: vit for a vision transformer."
+        f"backbone.model: {settings.model!r} gives no feature maps of images of any size ({reason}); choose another "
+        "model, such as resnet50.tv_in1k, or kind: vit for a vision transformer."
     )
 
 

@@ -83,8 +83,8 @@ def _class_names(files: Mapping[str, Path], found: Mapping[str, Annotations]) ->
         for number, name in its.names.items():
             if names.setdefault(number, name) != name:
                 raise ValueError(
-                    f"{files[split]}: calls the category {number} {name!r}, and another split {names[number]!r}; give the "
-                    "files of one release or export."
+                    f"{files[split]}: calls the category {number} {name!r}, and another split {names[number]!r}; give "
+                    "the files of one release or export."
                 )
     training = {
         one.category
@@ -96,8 +96,8 @@ def _class_names(files: Mapping[str, Path], found: Mapping[str, Annotations]) ->
     unused = [name for number, name in sorted(names.items()) if number not in training]
     if unused:
         say(
-            f"dataset.annotations: no training image shows {', '.join(unused)}: no class of this run; where it is drawn "
-            "in other splits, pixels are 255."
+            f"dataset.annotations: no training image shows {', '.join(unused)}: no class of this run; where it is "
+            "drawn in other splits, pixels are 255."
         )
     classes = {number: name for number, name in sorted(names.items()) if number in training}
     try:
@@ -140,8 +140,8 @@ def _link_images(folder: Path, images: Sequence[Named], settings: Settings, file
         found = next((place for place in places if place.exists()), None)
         if found is None:
             problems.append(
-                f"{files[image.split]}: its image {image.picture.file} is not at {places[0]}; put it there, or name its "
-                "folder in dataset.images."
+                f"{files[image.split]}: its image {image.picture.file} is not at {places[0]}; put it there, or name "
+                "its folder in dataset.images."
             )
             continue
         with atomic_path(folder / f"{image.image_id}{found.suffix}") as temporary:

@@ -68,7 +68,9 @@ def read_annotations(path: Path) -> Annotations:
         return _annotations(content)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path}: is no file of COCO instances ({reason}); mend, download or export it again.") from None
+        raise ValueError(
+            f"{path}: is no file of COCO instances ({reason}); mend, download or export it again."
+        ) from None
 
 
 def _annotations(content: Any) -> Annotations:
@@ -87,9 +89,9 @@ def _annotations(content: Any) -> Annotations:
             raise ValueError(f"annotation {_name(one, number)}: {reason}") from None
         by_image.setdefault(_integer(one["image_id"], "image_id"), []).append(instance)
     images = sorted(((_integer(one["id"], "image"), one) for one in content["images"]), key=lambda pair: pair[0])
-    twice = [first[0] for first, second in zip(images, images[1:], strict=False) if first[0] == second[0]]
-    if twice:
-        raise ValueError(f"two images have the id {twice[0]}")
+    twice = next((number for number, count in Counter(number for number, _ in images).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"two images have the id {twice}")
     pictures = [_picture(one, by_image[number]) for number, one in images if number in by_image]
     return Annotations({number: name.strip() for number, name in names.items()}, pictures, left_out)
 

@@ -20,8 +20,8 @@ class Shape(NamedTuple):
 def draw_mask(picture: Picture, class_ids: dict[int, int], *, boxes: str) -> np.ndarray:
     """Return the (H, W) uint8 class ids of an image; crowds are 255, and so are categories that are no classes.
 
-    Instances are laid over crowds, and smaller ones (by their annotated area, else by their pixels) over larger ones, so
-    that what lies in front of or on an object is kept; of two with equal area the later annotation is on top.
+    Instances are laid over crowds, and smaller ones (by their annotated area, else by their pixels) over larger ones,
+    so that what lies in front of or on an object is kept; of two with equal area the later annotation is on top.
 
     Args:
         picture: the image.
@@ -29,7 +29,8 @@ def draw_mask(picture: Picture, class_ids: dict[int, int], *, boxes: str) -> np.
         boxes: what becomes of objects that have a box and no outline: with `ignore` its pixels are 255 under all else.
 
     Raises:
-        ValueError: for a segmentation that is no polygon or run length of the image's size; or if the mask would show no
+        ValueError: for a segmentation that is no polygon or run length of the image's size; or if the mask would show
+        no
             pixel of a class that the image is labelled with, since that object has no outline.
     """
     mask = np.zeros(picture.size, dtype=np.uint8)
@@ -41,8 +42,8 @@ def draw_mask(picture: Picture, class_ids: dict[int, int], *, boxes: str) -> np.
             _fill_box(mask, one, picture)
         elif one.category in class_ids and one.category not in outlined:
             raise ValueError(
-                f"{picture.file}: the annotation {one.annotation_id} has no outline, so that the mask would show nothing of "
-                "a class that the image is labelled with; outline it, or set dataset.boxes: ignore."
+                f"{picture.file}: the annotation {one.annotation_id} has no outline, so that the mask would show "
+                "nothing of a class that the image is labelled with; outline it, or set dataset.boxes: ignore."
             )
     for one, shape in sorted(drawn, key=lambda pair: (not pair[0].crowd, -pair[1].area, pair[0].annotation_id)):
         mask[shape.inside] = IGNORE_INDEX if one.crowd else class_ids.get(one.category, IGNORE_INDEX)
@@ -54,8 +55,8 @@ def _shape(one: Instance, picture: Picture) -> Shape:
         inside = _inside(one.segmentation, picture.size)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ValueError(
-            f"{picture.file}: the annotation {one.annotation_id} cannot be drawn ({error}); mend it, or download or export "
-            "the annotations again."
+            f"{picture.file}: the annotation {one.annotation_id} cannot be drawn ({error}); mend it, or download or "
+            "export the annotations again."
         ) from error
     return Shape(inside, float(np.count_nonzero(inside)) if one.area is None else one.area)
 
@@ -89,9 +90,9 @@ def _inside(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
 def _run_lengths(text: str | bytes) -> list[int]:
     """Return the run lengths in COCO's compressed form.
 
-    Each number is written in groups of five bits, the lowest first, as characters from 48 on; bit 6 says that more follow,
-    and the highest bit of the last group is the sign. From the fourth on, it is the difference to the number two before
-    (the form is that of pycocotools).
+    Each number is written in groups of five bits, the lowest first, as characters from 48 on; bit 6 says that more
+    follow, and the highest bit of the last group is the sign. From the fourth on, it is the difference to the number
+    two before (the form is that of pycocotools).
     """
     counts: list[int] = []
     codes: Iterable[int] = text.encode() if isinstance(text, str) else text

@@ -13,7 +13,7 @@ MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 _IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An image: `split` of train_aug are those that are not in train."""
 

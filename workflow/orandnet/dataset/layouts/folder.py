@@ -119,8 +119,8 @@ def _missing(
         if image_id not in images:
             problems.append(
                 others.get(image_id)
-                or f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
-                "file's name without folder and suffix."
+                or f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is "
+                "the file's name without folder and suffix."
             )
         elif folder and split in ("train", "val") and image_id not in masks:
             problems.append(
