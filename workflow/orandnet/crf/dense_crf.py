@@ -81,6 +81,8 @@ def crf_from_probabilities(
     maps = probabilities.reshape(-1, *probabilities.shape[-3:])
     _check_shape(rgb, maps[0])
     kept = np.flatnonzero(_in_the_crf(maps, min_probability))
+    if not len(kept):  # nan is larger than nothing and equal to nothing
+        raise ValueError("probabilities: the network gives nan; its weights are damaged, or its training went wrong.")
     refined = np.zeros(maps.shape, dtype=np.float32)
     if len(kept) == 1:
         refined[:, kept] = 1
