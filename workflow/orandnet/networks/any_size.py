@@ -66,8 +66,7 @@ def sizes_taken(
 
 
 def fitted(images: Tensor, taken: Taken) -> Tensor:
-    """Return (N, 3, H, W) float images stretched to the next size that the network takes; as they are where it takes
-    them.
+    """Return (N, 3, H, W) float images, stretched to the next size that the network takes unless it takes theirs.
 
     Stretched, not padded: so the maps cover the image and nothing else, and lie on it as all others do.
     """

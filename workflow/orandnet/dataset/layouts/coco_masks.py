@@ -30,8 +30,7 @@ def draw_mask(picture: Picture, class_ids: dict[int, int], *, boxes: str) -> np.
 
     Raises:
         ValueError: for a segmentation that is no polygon or run length of the image's size; or if the mask would show
-        no
-            pixel of a class that the image is labelled with, since that object has no outline.
+            no pixel of a class that the image is labelled with, since that object has no outline.
     """
     mask = np.zeros(picture.size, dtype=np.uint8)
     drawn = [(one, _shape(one, picture)) for one in picture.instances if one.segmentation is not None]
