@@ -74,8 +74,7 @@ class BoundarySettings(Section):
     )
     resize_before_relu: bool = Field(
         True,
-        description="resize the normalised features to the grid before the ReLU, as IRN; false: after it, which is "
-        "cheaper, since votes of one channel are then resized instead of features of 32",
+        description="resize the normalised features to the grid before the ReLU, as IRN; false: after it",
     )
     radius: int = Field(
         10, ge=2, le=100, description="pairs of cells below this distance are compared in training, in grid cells"
