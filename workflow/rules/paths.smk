@@ -4,7 +4,7 @@ from inspect import signature
 
 from orandnet.cam.import_folder import ImportFolder
 from orandnet.dataset.layouts.voc import training_ids
-from orandnet.files.places import history, place
+from orandnet.files.places import history, place, training_manifest
 from orandnet.plan import artifacts, cams, names, targets, trainings
 
 SHARDS, PREDICTION_SHARDS = cams.shards(CONFIG), targets.prediction_shards(CONFIG)

@@ -15,6 +15,7 @@ from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.dataset.problems import refuse
 from orandnet.files.store import Cam
+from orandnet.maps import FLAT
 from orandnet.maps.grid import grid_shape, resize_scores
 
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
@@ -132,12 +133,13 @@ def _divided_by_max(scores: np.ndarray) -> np.ndarray:
 
 
 def _min_max(scores: np.ndarray) -> np.ndarray:
-    return _over_its_maximum(scores - scores.min(axis=(1, 2), keepdims=True))
+    level = np.abs(scores).max(axis=(1, 2), keepdims=True)
+    return _over_its_maximum(scores - scores.min(axis=(1, 2), keepdims=True), floor=np.float32(FLAT) * level)
 
 
-def _over_its_maximum(scores: np.ndarray) -> np.ndarray:
+def _over_its_maximum(scores: np.ndarray, floor: np.ndarray | float = 0.0) -> np.ndarray:
     """Return each map divided by its maximum, as in score_maps; an empty one stays empty."""
-    highest = scores.max(axis=(1, 2), keepdims=True)
+    highest = scores.max(axis=(1, 2), keepdims=True) + np.float32(floor)
     return scores / np.where(highest > 0, highest, np.float32(1))
 
 

@@ -27,6 +27,9 @@ class Settings(Section):
         description="of cnn, amn and mctformer: of the image's size; of vit: of its training size",
     )
     flip: bool = Field(True, description="add the mirrored image at each scale")
+    interpolation: Literal["bicubic", "bilinear"] = Field(
+        "bicubic", description="how images are resized to each scale; the official release does it bilinearly"
+    )
     normalise: Literal["max", "min_max"] = Field(
         "max", description="per class: divide by the maximum, or bring minimum to 0 and maximum to 1"
     )
@@ -56,6 +59,11 @@ class Settings(Section):
     )
     refine: bool = Field(
         True, description="of an MCTformer: spread the maps by the attention between patches, averaged over all blocks"
+    )
+    raw_background: bool = Field(
+        False,
+        description="of an AMN: where the inter-pixel labels of seed_source say background, keep its probabilities as "
+        "they are instead of normalised, as in AMN's release",
     )
     batch_size: int = Field(
         8,

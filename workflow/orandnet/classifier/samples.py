@@ -34,6 +34,11 @@ class ClassifierSamples:
         long_side = int(generator.integers(low, high + 1))
         rgb = resize(rgb, scaled_size(rgb.shape[:2], long_side / max(rgb.shape[:2])))
         rgb, _ = random_flip(rgb, None, generator)
-        rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
-        rgb = color_jitter(rgb, generator, **settings.color_jitter.model_dump())
+        jitter = settings.color_jitter.model_dump()
+        if jitter.pop("before_padding"):
+            rgb = color_jitter(rgb, generator, **jitter)
+            rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
+        else:
+            rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
+            rgb = color_jitter(rgb, generator, **jitter)
         return to_tensor(rgb), label_vector(record.classes, self.num_foreground)

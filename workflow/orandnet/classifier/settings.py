@@ -29,7 +29,8 @@ class ClassifierTraining(Training):
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
 KIND_DEFAULTS: dict[str, dict] = {
     "cnn": {},
-    # as the official release trains its ViT
+    # as the official release trains its ViT, but for the schedule: the release steps a cosine of as many steps as the
+    # training has once an epoch, so that its rate stays constant
     "vit": {
         "freeze_batch_norm": False,
         "training": {
@@ -86,6 +87,14 @@ class ColorJitter(Section):
     contrast: float = Field(0.3, ge=0, le=10, description="share")
     saturation: float = Field(0.3, ge=0, le=10, description="share")
     hue: float = Field(0.1, ge=0, le=0.5, description="share of the colour circle")
+    before_padding: bool = Field(
+        False,
+        description="change the colours of the whole image, so that the padding around it keeps the mean colour (the "
+        "official release's form), instead of those of the window, padding included",
+    )
+    random_order: bool = Field(
+        False, description="make the four changes in random order, as the official release, instead of this one"
+    )
 
 
 class Vit(Section):
@@ -137,7 +146,8 @@ class Settings(Section):
     output_stride: Literal[8, 16, 32] = Field(16, description="of cnn and amn: pixels per cell of the CAM")
     frozen_layers: list[str] = Field(
         [],
-        description="of cnn and amn: layers that do not learn, by the start of their names, e.g. [conv1, bn1, layer1]",
+        description="layers that do not learn, by the start of their names in timm's model, e.g. [conv1, bn1, layer1] "
+        "of a ResNet, or [patch_embed] of a transformer",
     )
     freeze_batch_norm: bool = Field(True, description="keep the pretrained statistics; false for training from scratch")
     vit: Vit = Field(Vit(), description="of kinds vit and mctformer")

@@ -6,7 +6,13 @@ from timm.layers import HybridEmbed
 from torch import Tensor, nn
 
 from orandnet.classifier.settings import Settings
-from orandnet.networks.backbone import create_backbone, create_model, freeze_batch_norm, normalise_for
+from orandnet.networks.backbone import (
+    create_backbone,
+    create_model,
+    freeze_batch_norm,
+    freeze_layers,
+    normalise_for,
+)
 from orandnet.training.optimizer import parameter_groups
 
 
@@ -53,12 +59,14 @@ class VitClassifier(nn.Module):
         """Build the network for `num_foreground` classes, background not counted.
 
         Raises:
-            ValueError: if the model is no vision transformer with a class token.
+            ValueError: if the model is no vision transformer with a class token, or if a layer that is to be
+                frozen does not exist.
         """
         super().__init__()
         self.freeze_stem = settings.vit.stem is not None and settings.vit.freeze_stem
         self.model = create_transformer(settings, num_classes=num_foreground)
         self.normalise = token_normalise(self.model, settings)
+        freeze_layers(self.model, settings.frozen_layers)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Return (N, C) logits of (N, 3, H, W) uint8."""

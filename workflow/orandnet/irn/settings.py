@@ -68,6 +68,15 @@ class BoundarySettings(Section):
     stages: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Distinct] = Field(
         (0, 1, 2, 3, 4), min_length=1, description="stages of the backbone that are read, as timm counts them"
     )
+    pooled_first_stage: bool = Field(
+        True,
+        description="of a ResNet: read its first stage after the max pooling, at stride 4, as IRN; false: before it",
+    )
+    resize_before_relu: bool = Field(
+        True,
+        description="resize the normalised features to the grid before the ReLU, as IRN; false: after it, which is "
+        "cheaper, since votes of one channel are then resized instead of features of 32",
+    )
     radius: int = Field(
         10, ge=2, le=100, description="pairs of cells below this distance are compared in training, in grid cells"
     )
@@ -84,6 +93,14 @@ class WalkSettings(Section):
     radius: int = Field(5, ge=2, le=100, description="cells below this distance are linked, in grid cells")
     beta: float = Field(10.0, gt=0, le=1000, description="power that sharpens the affinities")
     steps: int = Field(256, ge=0, le=1_000_000, description="length of the walk")
+    power: float = Field(
+        1.0, gt=0, le=100, description="exponent of the scores before the walk; AMN's release takes 1.3 for its CAMs"
+    )
+    pad_to_window: bool = Field(
+        False,
+        description="pad an image that is smaller than the training window (boundary.crop_size) to its size before its "
+        "boundaries are predicted, as IRN does: group normalisation then sees as much padding as in training",
+    )
     precision: Precision = Field("auto", description=f"{PRECISION}; the walk itself is always float32")
 
 

@@ -129,8 +129,8 @@ def _walked(
     read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image, record.size))) for record in records)
     for cam, rgb in track(read, "irn walk", len(records)):
         with mixed_precision(where, settings.precision):
-            boundary = predict_boundary(network, rgb.to(where))
-        scores = torch.from_numpy(cam.scores).to(where)
+            boundary = predict_boundary(network, rgb.to(where), pad_to_window=settings.pad_to_window)
+        scores = torch.from_numpy(cam.scores).to(where) ** settings.power
         walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
         yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from orandnet.maps import FLAT
+
 
 def resize_maps(maps: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return (N, K, h, w) maps resized bilinearly to `shape`, half-pixel centres."""
@@ -21,12 +23,17 @@ def divide_by_max(maps: Tensor) -> Tensor:
 
 
 def min_max(maps: Tensor) -> Tensor:
-    """Return (K, h, w) in [0, 1]: each map shifted to minimum 0 and divided by its range, if it has one."""
-    return _over_its_maximum(maps - maps.amin(dim=(1, 2), keepdim=True))
+    """Return (K, h, w) in [0, 1]: each map shifted to minimum 0 and divided by its range.
+
+    What keeps a flat map from being blown up is a share of its own level, since that of relevance is arbitrary and may
+    lie below 1e-3: a map and its multiples have the same scores.
+    """
+    level = maps.abs().amax(dim=(1, 2), keepdim=True)
+    return _over_its_maximum(maps - maps.amin(dim=(1, 2), keepdim=True), floor=FLAT * level)
 
 
-def _over_its_maximum(maps: Tensor) -> Tensor:
-    highest = maps.amax(dim=(1, 2), keepdim=True)
+def _over_its_maximum(maps: Tensor, floor: Tensor | float = 0.0) -> Tensor:
+    highest = maps.amax(dim=(1, 2), keepdim=True) + floor
     return maps / torch.where(highest > 0, highest, 1)
 
 

@@ -30,6 +30,12 @@ class Settings(Section):
     )
     pretrained: bool = Field(True, description="of fcn8s_vgg16: start from the hub's ImageNet weights of VGG-16")
     weights: str | None = Field(None, description="of fcn8s_vgg16: local file with those weights, instead of the hub")
+    crops: Literal["fixed", "official"] = Field(
+        "fixed",
+        description="of fcn8s_vgg16: where its three scores are cut out; fixed: at 5, 9 and 31, as Long et al., so "
+        "that the output lies on the input; official: at half of the height's surplus, along both sides, which shifts "
+        "the output by 0 to 15 pixels, depending on the height",
+    )
     width: int = Field(
         16, ge=4, le=4096, description="of unet: channels at the finest level; doubled at each of two coarser"
     )
@@ -47,6 +53,9 @@ class Settings(Section):
         ge=8,
         le=LARGEST_SIDE,
         description="cells of the square training window; null takes whole maps and needs batch_size 1",
+    )
+    random_flip: bool = Field(
+        True, description="mirror the maps of a training sample with probability one half; false is the official form"
     )
     loss: Literal["bce", "official_softmax"] = Field(
         "bce",

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orandnet.files.checkpoint import described, described_classes, fill_network
-from orandnet.networks.backbone import create_backbone, freeze_batch_norm
+from orandnet.networks.backbone import create_backbone, freeze_affine, freeze_batch_norm, freeze_layers
 from orandnet.segmenter.settings import TrainSettings
 from orandnet.training.optimizer import parameter_groups
 
@@ -21,8 +21,10 @@ class LargeFovHead(nn.Sequential):
     channels, dropout 0.5 and 1x1 convolutions after the first layer.
     """
 
-    def __init__(self, channels: int, *, num_classes: int, hidden_channels: int, dilation: int, dropout: float):
-        """Build the layers with DeepLab's initial values: normal of 0.01, no bias."""
+    def __init__(
+        self, channels: int, *, num_classes: int, hidden_channels: int, dilation: int, dropout: float, init: str
+    ):
+        """Build the layers, with `init` normal (of 0.01, no bias; DeepLab's) or xavier (uniform; MCTformer's)."""
         dilated = {"kernel_size": 3, "padding": dilation, "dilation": dilation}
         super().__init__(
             nn.Conv2d(channels, hidden_channels, **dilated),
@@ -31,15 +33,22 @@ class LargeFovHead(nn.Sequential):
             nn.Conv2d(hidden_channels, num_classes, **dilated),
         )
         for convolution in (self[0], self[3]):
-            nn.init.normal_(convolution.weight, std=0.01)
-            nn.init.zeros_(convolution.bias)
+            if init == "xavier":
+                nn.init.xavier_uniform_(convolution.weight)  # the bias keeps torch's initial values, as there
+            else:
+                nn.init.normal_(convolution.weight, std=0.01)
+                nn.init.zeros_(convolution.bias)
 
 
 class DeepLab(nn.Module):
     """Class scores for every pixel of an RGB image of any size."""
 
     def __init__(self, settings: TrainSettings, *, num_classes: int):
-        """Build backbone and head; `num_classes` counts background."""
+        """Build backbone and head; `num_classes` counts background.
+
+        Raises:
+            ValueError: if a layer that is to be frozen does not exist.
+        """
         super().__init__()
         self.backbone = create_backbone(settings.backbone, output_stride=settings.output_stride)
         self.head = LargeFovHead(
@@ -48,7 +57,11 @@ class DeepLab(nn.Module):
             hidden_channels=settings.hidden_channels,
             dilation=settings.dilation,
             dropout=settings.dropout,
+            init=settings.head_init,
         )
+        freeze_layers(self.backbone.stages, settings.frozen_layers)
+        if settings.freeze_affine:
+            freeze_affine(self.backbone)
         self.keeps_statistics = settings.freeze_batch_norm
 
     def forward(self, rgb: Tensor, size: tuple[int, int] | None = None) -> Tensor:

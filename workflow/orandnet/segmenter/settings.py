@@ -67,6 +67,19 @@ class TrainSettings(Section):
     freeze_batch_norm: bool = Field(
         True, description="keep the pretrained statistics; false for a network trained from scratch"
     )
+    freeze_affine: bool = Field(
+        False, description="the weights and biases of batch normalisation do not learn either, as in MCTformer's recipe"
+    )
+    frozen_layers: list[str] = Field(
+        [],
+        description="layers of the backbone that do not learn, by the start of their names; MCTformer's recipe freezes "
+        "the first convolution, [conv1]: conv1a of wideresnet38, conv1 of a ResNet",
+    )
+    head_init: Literal["normal", "xavier"] = Field(
+        "normal",
+        description="initial values of the head: normal of 0.01 without bias, as DeepLab's, or Xavier's uniform ones "
+        "with torch's own for the bias, as in MCTformer's recipe",
+    )
     hidden_channels: int = Field(512, ge=1, le=65_536, description="channels between the two layers of the head")
     dilation: int = Field(12, ge=1, le=1000, description="of the head's 3x3 convolutions, in cells of the logits")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the hidden channels dropped in training")
@@ -74,6 +87,14 @@ class TrainSettings(Section):
     crop_size: int = Field(321, ge=1, le=LARGEST_SIDE, description="side of the training window in pixels")
     random_scale: RandomScale = Field(
         (0.7, 1.3), description="range of the random factor of the image side, on top of the schedule's"
+    )
+    scale_per_batch: bool = Field(
+        False,
+        description="draw one random factor for all images of a batch, as MCTformer's recipe, instead of one for each",
+    )
+    small_images: Literal["anywhere", "top_left"] = Field(
+        "anywhere",
+        description="place in the training window of an image that is smaller; top_left is that of MCTformer's recipe",
     )
     scale_schedule: ScaleSchedule = Field(ScaleSchedule(), description="used by `scale` and `scale_same_pixels`")
     label_smoothing: float = Field(
