@@ -1,5 +1,6 @@
 """Settings of the section `classifier`."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -136,6 +137,16 @@ class Amn(Section):
     )
 
 
+def refuse_crop(crop_size: int, patch: int) -> None:
+    """Refuse a window that is not filled by whole patches; the ValueError names the nearest sides that are."""
+    if crop_size % patch:
+        nearest = [side for side in (crop_size // patch * patch, (crop_size // patch + 1) * patch) if side]
+        raise ValueError(
+            f"crop_size {crop_size} is no multiple of the model's patch of {patch} pixels; write "
+            f"{' or '.join(map(str, nearest))}."
+        )
+
+
 class Settings(Section):
     """The classifier of a source."""
 
@@ -164,6 +175,16 @@ class Settings(Section):
     def _resize_long_is_a_range(self) -> Self:
         if self.resize_long[0] > self.resize_long[1]:
             raise ValueError(f"resize_long {list(self.resize_long)} is no range; write the smaller number first")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_have_whole_patches(self) -> Self:
+        if self.kind in ("vit", "mctformer"):
+            # of other models the patch is known when they are built, before they are trained
+            named = re.search(r"_patch(\d+)", self.backbone.model)
+            stem = self.vit.stem_stride if self.vit.stem else None
+            patch = stem or self.vit.patch_size or (int(named[1]) if named else 1)
+            refuse_crop(self.crop_size, patch)
         return self
 
     @model_validator(mode="after")

@@ -65,8 +65,8 @@ class BoundarySettings(Section):
 
     backbone: BoundaryBackbone = Field(BoundaryBackbone(), description="network whose frozen features are read")
     output_stride: int = Field(16, ge=4, le=32, description="pixels of the image per cell of the last features")
-    stages: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Distinct] = Field(
-        (0, 1, 2, 3, 4), min_length=1, description="stages of the backbone that are read, as timm counts them"
+    stages: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Distinct] | None = Field(
+        None, min_length=1, description="stages of the backbone that are read, as timm counts them; null for all"
     )
     pooled_first_stage: bool = Field(
         True,
@@ -74,8 +74,7 @@ class BoundarySettings(Section):
     )
     resize_before_relu: bool = Field(
         True,
-        description="resize the normalised features to the grid before the ReLU, as IRN; false: after it, which is "
-        "cheaper, since votes of one channel are then resized instead of features of 32",
+        description="resize the normalised features to the grid before the ReLU, as IRN; false: after it",
     )
     radius: int = Field(
         10, ge=2, le=100, description="pairs of cells below this distance are compared in training, in grid cells"
