@@ -66,8 +66,8 @@ def write_masks(folder: Path, records: Iterable[Record], masks: MaskList, file_i
 def place_images(folder: Path, records: Iterable[Record], how: Literal["link", "copy"]) -> None:
     """Put the images into JPEGImages, as relative symbolic links or as copies; what lies there is replaced.
 
-    All are named .jpg, since programs for VOC expect that name and decode by content. Some of these turn an image by its
-    EXIF orientation and some do not; so an image that has one becomes a PNG of the pixels that the masks belong to.
+    All are named .jpg, since programs for VOC expect that name and decode by content. Some of these turn an image by
+    its EXIF orientation and some do not; so an image that has one becomes a PNG of the pixels that the masks belong to.
     """
     place = folder / "JPEGImages"
     place.mkdir(parents=True, exist_ok=True)
