@@ -14,8 +14,8 @@ def ir_label(
     scores: np.ndarray,
     classes: np.ndarray,
     *,
-    foreground_threshold: float = 0.30,
-    background_threshold: float = 0.05,
+    foreground_threshold: float,
+    background_threshold: float,
     confidence: float = 0.7,
     crf: CrfSettings,
 ) -> np.ndarray:

@@ -34,7 +34,7 @@ HEADINGS = {
     "scale_scheduling": "scale scheduling",
     "scale_same_pixels": "same pixels",
 }
-RULE_NAMES = {"best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
+RULE_NAMES = {"otsu": "Otsu", "best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
 AS_TEXT = ("method", "stage", "supervision", "schedule", "split", "scales", "crf", "num_seeds")
 LEFT = ("method", "stage", "supervision", "schedule", "split", "scales", "crf", "threshold_rule")
 DAGGER = "†"
@@ -106,4 +106,4 @@ def _cell(row: dict[str, str], column: str) -> str:
 
 
 def _is_tuned(row: dict[str, str]) -> bool:
-    return row.get("threshold_rule", "fixed") not in ("fixed", "") or row.get("supervision") == "I+T"
+    return row.get("threshold_rule") in ("best_miou", "precision_ge_recall") or row.get("supervision") == "I+T"
