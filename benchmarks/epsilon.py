@@ -25,6 +25,7 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.evaluation.confusion import scores as quality
 from orandnet.evaluation.sweep import confusion_by_threshold
+from orandnet.files.places import place
 from orandnet.job.progress import track
 from orandnet.maps.grid import resize_scores
 from orandnet.maps.score_maps import SMALLEST, min_max
@@ -48,9 +49,12 @@ def raw_maps(network: torch.nn.Module, record: Record, size: int, settings: Sett
     return MAPS["vit"](network, rgb, [record], settings)[0]
 
 
-def measured(weights: Path, records: list[Record], truth: GroundTruth, settings: Settings, number: int) -> dict:
+def measured(
+    weights: Path, records: list[Record], truth: GroundTruth, settings: Settings, class_names: tuple[str, ...]
+) -> dict:
     """Return name -> (best mIoU in percent, median and lowest peak), and `range` -> quantiles of the raw ranges."""
-    network, trained = load_classifier(weights)
+    network, trained = load_classifier(weights, class_names)
+    number = len(class_names) + 1
     totals = {name: np.zeros((len(THRESHOLDS), number, number), dtype=np.int64) for name in NORMALISATIONS}
     peaks: dict[str, list[float]] = {name: [] for name in NORMALISATIONS}
     ranges: list[float] = []
@@ -67,18 +71,18 @@ def measured(weights: Path, records: list[Record], truth: GroundTruth, settings:
     return result | {"range": np.quantile(ranges, (0, 0.5, 1))}
 
 
-def lines(run: Path, seeds: list[int]) -> Iterator[str]:
+def lines(run: str, seeds: list[int]) -> Iterator[str]:
     """Yield the table in markdown."""
     config = load(yaml.safe_load(Path("config.yaml").read_text()))
-    index = run / "dataset/index.csv"
-    images, truth = read_index(index), GroundTruth(index, run / "dataset/ground_truth.json")
+    index, truth = (Path(place(name, run, part="train_aug")) for name in ("dataset_images", "dataset_ground_truth"))
+    images, masks = read_index(index), GroundTruth(index, truth)
     yield "| attribution | seed | range of relevance | absolute: mIoU, median and lowest peak | relative |"
     yield "|---|---|---|---|---|"
     for attribution in ("rollout", "lrp"):
         settings = config.cam_of("vit").model_copy(update={"attribution": attribution})
         for seed in seeds:
-            weights = run / f"classifier/vit/seed{seed}/weights.safetensors"
-            found = measured(weights, images.subset("train"), truth, settings, images.num_classes)
+            weights = Path(place("classifier", run, source="vit", seed=seed))
+            found = measured(weights, images.subset("train"), masks, settings, images.class_names)
             low, middle, high = found.pop("range")
             cells = [f"{miou:.2f}, {median:.4f}, {lowest:.4f}" for miou, median, lowest in found.values()]
             yield f"| {attribution} | {seed} | {low:.1e} to {high:.1e}, median {middle:.1e} | {' | '.join(cells)} |"
@@ -87,7 +91,7 @@ def lines(run: Path, seeds: list[int]) -> Iterator[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=Path("results/forms"), help="folder of a run of the demo")
+    parser.add_argument("--run", default="forms", help="a run of the demo: a folder of results")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
     torch.set_num_threads(1)

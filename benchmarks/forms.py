@@ -20,6 +20,7 @@ from typing import NamedTuple
 import yaml
 
 from orandnet.config.sections import deep_update
+from orandnet.files.places import place
 
 RUN = "forms"
 IRN = ("resnet50+irn", "naive+irn", "ours+irn", "ours_star+irn")
@@ -41,13 +42,12 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "irn_after_pooling": Form({"irn": {"boundary": {"pooled_first_stage": True}}}, IRN),
-    "irn_relu_before_resizing": Form(
-        {"irn": {"boundary": {"resize_before_relu": False}}}, IRN, {"irn": {"boundary": {"pooled_first_stage": True}}}
-    ),
+    "irn_before_pooling": Form({"irn": {"boundary": {"pooled_first_stage": False}}}, IRN),
+    "irn_relu_before_resizing": Form({"irn": {"boundary": {"resize_before_relu": False}}}, IRN),
+    "irn_both": Form({"irn": {"boundary": {"pooled_first_stage": False, "resize_before_relu": False}}}, IRN),
     # most scenes are smaller than windows of 128 pixels, as VOC's images are than its windows of 512
     "irn_pad_to_window": Form(
-        {"irn": {"walk": {"pad_to_window": True}}}, IRN, {"irn": {"boundary": {"crop_size": 128}}}
+        {"irn": {"walk": {"pad_to_window": True}}}, IRN[1:3], {"irn": {"boundary": {"crop_size": 128}}}
     ),
     "amn_raw_background": Form({"sources": {"amn": {"cam": {"raw_background": True}}}}, ("amn", "ours_star")),
     "amn_frozen_first_layer": Form(
@@ -77,8 +77,10 @@ FORMS = {
 
 def summary(method: str, seed: int) -> Path:
     """Return where the scores of a method lie."""
-    place = "prediction/naive/baseline/seed{}/val" if method == "segmenter" else f"cam/{method}/seed{{}}"
-    return Path(f"results/{RUN}/evaluation") / place.format(seed) / "summary.csv"
+    if method == "segmenter":
+        chosen = {"method": "naive", "schedule": "baseline", "split": "val"}
+        return Path(place("evaluation_prediction", RUN, seed=seed, scores="summary", **chosen))
+    return Path(place("evaluation_cam", RUN, method=method, seed=seed, scores="summary"))
 
 
 def score(method: str, seed: int) -> float:

@@ -1,7 +1,7 @@
-"""Draws which rule takes something from which: `snakemake --rulegraph | python images/rulegraph.py > images/rulegraph.svg`.
+"""Draws which rule takes something from which: `snakemake --rulegraph | python images/rulegraph.py > rulegraph.svg`.
 
-Needs the program `dot` of graphviz. Rules and arrows are those that Snakemake prints, in alphabetical order, so the same
-rules give the same file under the same version of graphviz.
+Needs the program `dot` of graphviz. Rules and arrows are those that Snakemake prints, in alphabetical order, so equal
+rules give equal bytes under one version of graphviz.
 """
 
 import re

@@ -22,6 +22,7 @@ SMALL = {
     "irn": {"cams": ["cnn", "ours"]},
     "segmenter": {"methods": {"fsss": "ground_truth", "ours": "ours+irn"}},
 }
+OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 
 
@@ -54,6 +55,43 @@ def test_the_configs_of_the_project_load(path):
     for ensemble in config.ensembles:
         config.fusion_of(ensemble)
         config.orandnet_of(ensemble)
+
+
+def test_the_official_config_has_the_forms_of_the_releases_and_the_default_ones_are_the_sound_ones():
+    official, own = (load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())) for name in OFFICIAL_AND_OWN)
+    for config, is_official in ((official, True), (own, False)):
+        cnn, vit = (config.classifier_of(source) for source in ("resnet50", "vit"))
+        assert (vit.training.schedule == "constant") is is_official
+        assert (vit.frozen_layers == ["patch_embed.proj.weight"]) is is_official
+        assert cnn.color_jitter.before_padding is vit.color_jitter.before_padding is is_official
+        assert (config.cam_of("resnet50").interpolation == "bilinear") is is_official
+        assert config.cam_of("amn").raw_background is is_official
+        orandnet, segmenter = config.orandnet_of("ours"), config.segmenter
+        assert (orandnet.crops, orandnet.random_flip) == (("official", False) if is_official else ("fixed", True))
+        assert orandnet.training.max_iterations == (5002 if is_official else 5000)
+        assert config.irn_of("ours").walk.pad_to_window is is_official
+        assert config.pseudo_mask.for_method("ours+irn").background_threshold == (0.25 if is_official else 0.3)
+        assert segmenter.freeze_affine is segmenter.scale_per_batch is is_official
+        assert (segmenter.head_init, segmenter.small_images) == (
+            ("xavier", "top_left") if is_official else ("normal", "anywhere")
+        )
+        assert config.prediction.flip is not is_official
+
+
+def test_the_rows_of_irn_and_amn_have_their_own_recipes_in_both_published_configs():
+    for name in OFFICIAL_AND_OWN:
+        config = load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+        row = config.segmenter.methods["irn"]
+        assert row.endswith("+irn")
+        cnn = config.classifier_of(row.removesuffix("+irn"))
+        assert (cnn.training.epochs, cnn.training.batch_size, cnn.training.learning_rate) == (5, 16, 0.1)
+        assert (cnn.resize_long, cnn.color_jitter.brightness, cnn.color_jitter.hue) == ((320, 640), 0, 0)
+        assert config.sources["amn"].seed_source == row.removesuffix("+irn")
+        for cam in (row.removesuffix("+irn"), "amn"):
+            assert config.irn_of(cam).boundary.training.batch_size == 32
+            assert config.pseudo_mask.for_method(f"{cam}+irn").background_threshold == 0.25
+        assert config.irn_of("amn").walk.power == 1.3
+        assert config.classifier_of("amn").frozen_layers == ["conv1", "bn1"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ try:
     from orandnet.dataset import listing
     from orandnet.job.cache_key import cache_key
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
-    from orandnet.job.gpu_slots import visible_gpus
+    from orandnet.job.gpu_slots import ON_CLUSTER, visible_gpus
     from orandnet.job.input_files import content_of_others, named_inputs
 except ModuleNotFoundError as error:
     if error.name.split(".")[0] != "orandnet":
@@ -58,7 +58,8 @@ def command_prefix():
     deployed = getattr(workflow.deployment_settings, "deployment_method", None)
     python = "python" if deployed else shlex.quote(sys.executable)
     package = shlex.quote(str(PACKAGE_FOLDER))
-    return f'set -euo pipefail; orandnet() {{ {MALLOC} {python} {package} "$@"; }}; '
+    cluster = f"{ON_CLUSTER}=1 " if workflow.remote_exec else ""
+    return f'set -euo pipefail; orandnet() {{ {MALLOC} {cluster}{python} {package} "$@"; }}; '
 
 
 # for text that Snakemake formats
