@@ -1,14 +1,17 @@
-"""What rules that ask no ground truth lose against the best background threshold: a table in markdown, in points of mIoU.
+"""What rules that ask no true mask lose against the best background threshold: a table in markdown, in points of mIoU.
 
-    python benchmarks/threshold_rules.py --runs demo                    # finished runs of config.yaml: folders of results
+    python benchmarks/threshold_rules.py --runs demo              # finished runs of config.yaml: folders of results
     python benchmarks/threshold_rules.py --config config/voc_subset.yaml --runs voc_subset --crf 40
 
-Every CAM that lies in a run is scored on the images of train at 201 thresholds, even on the scale of the members, and at
-those of each rule. `--fuse a b c` adds OR, AND and mean of these sources, made here, as ensembles of more members. A rule
-is judged by its mean and its largest loss.
+Every CAM that lies in a run is scored on the images of train at 201 thresholds, even on the scale of the members, and
+at those of each rule. `--fuse a b c` adds OR, AND and mean of these sources, made here, as ensembles of more members. A
+rule is judged by its mean and its largest loss.
 
 otsu      Otsu's threshold on the scale of the members: the rule of the package
 plain     Otsu's threshold of the scores as they are
+images    the mean of Otsu's thresholds of single images, on the scale of the members
+above     Otsu's threshold of those scores that reach 0.05, on the scale of the members
+entropy   the largest entropy of both sides (Kapur, Sahoo & Wong 1985), on the scale of the members
 li        least cross entropy (Li & Lee 1993) on the scale of the members;  li_plain: of the scores as they are
 expected  scores of the members' scale are read as probabilities of independent pixels; the highest expected IoU
 crf       the mask and its dense CRF agree best, over `--crf` images and 15 thresholds (slow: off by default)
@@ -61,6 +64,17 @@ def li_threshold(counts: np.ndarray) -> float:
     return (int(np.nanargmax(low + high)) + 1) / BINS
 
 
+def entropy_threshold(counts: np.ndarray, bins: int = 128) -> float:
+    """Return the threshold of a histogram over [0, 1] whose two sides have the largest entropy together."""
+    share = counts.reshape(bins, -1).sum(1) / counts.sum()
+    below = np.cumsum(share)[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.cumsum(np.where(share > 0, share * np.log(share), 0))
+        sides = np.log(below) - terms[:-1] / below
+        sides += np.log(1 - below) - (terms[-1] - terms[:-1]) / (1 - below)
+    return (int(np.nanargmax(np.where(np.isfinite(sides), sides, np.nan))) + 1) / bins
+
+
 def expected_threshold(counts: np.ndarray) -> float:
     """Return the threshold of the highest expected IoU where scores are the probabilities of independent pixels."""
     found = np.cumsum((counts * CENTRES)[::-1])[::-1]
@@ -86,9 +100,17 @@ def crf_threshold(maps: Maps, records: list[Record], config: Config, number_of_c
 
 def rules(maps: Maps, records: list[Record]) -> dict[str, float]:
     """Return rule -> background threshold, as a score of the method, from the scores of all training images."""
-    scaled = sum(histogram(maps.cams[r.image_id].scores, maps.form, maps.members) for r in records)
+    images = [histogram(maps.cams[r.image_id].scores, maps.form, maps.members) for r in records]
+    scaled = sum(images)
     plain = sum(histogram(maps.cams[r.image_id].scores, "single", 1) for r in records)
-    found = {"otsu": otsu_split(scaled).threshold, "li": li_threshold(scaled), "expected": expected_threshold(scaled)}
+    found = {
+        "otsu": otsu_split(scaled).threshold,
+        "images": float(np.mean([otsu_split(counts).threshold for counts in images if counts.any()])),
+        "above": otsu_split(np.where(CENTRES > 0.05, scaled, 0)).threshold,
+        "entropy": entropy_threshold(scaled),
+        "li": li_threshold(scaled),
+        "expected": expected_threshold(scaled),
+    }
     found = {rule: from_members(value, maps.form, maps.members) for rule, value in found.items()}
     return found | {"plain": otsu_split(plain).threshold, "li_plain": li_threshold(plain)}
 

@@ -1,4 +1,4 @@
-rule otsu:
+rule pseudo_mask_otsu:
     input:
         index=place("dataset_images", part="train_aug"),
         classes=place("dataset_classes"),
