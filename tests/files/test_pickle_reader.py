@@ -204,13 +204,13 @@ LISTS = b"\x80\x04]\x94K\x01a" + b"".join(b"0]\x94h" + bytes([row]) + b"ah" + by
 )
 def test_a_pickle_that_asks_for_too_much_is_refused_at_once(tmp_path, pickled, words):
     path = raw(tmp_path / "a.npy", pickled)
-    start = time.monotonic()
+    start = time.process_time()
     if words is None:  # deep, but no larger than its file
         assert isinstance(read_pickled_npy(path), list)
     else:
         with pytest.raises(ValueError, match=rf"a.npy: not a readable .npy file .*{words}"):
             read_pickled_npy(path)
-    assert time.monotonic() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_a_storage_cannot_nest_tuples_either(tmp_path):

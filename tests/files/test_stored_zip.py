@@ -1,4 +1,4 @@
-"""Archives without compression: the bytes of Python's zipfile, in its large form too, and nothing read that is not there."""
+"""Archives without compression: bytes as of Python's zipfile, its large form too; nothing is read that is not there."""
 
 import io
 import zipfile

@@ -42,11 +42,12 @@ STAGES = {
     "report": "write tables and figures",
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
 }
-TOOLS = {  # commands that are no stage, in orandnet/config
+TOOLS = {  # commands that are no stage
     "where": "print the folder of a config's run",
-    "clean": "remove the folder of a config's run",
+    "clean": "remove the folder of a config's run, or what in it is out of date",
     "reference": "write the config's schema and key reference",
 }
+TOOL_MODULES = {"where": "config.where", "clean": "clean.command", "reference": "config.reference"}
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
 
 
@@ -98,7 +99,7 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(f"orandnet.{stage}.stage" if stage in STAGES else f"orandnet.config.{stage}").COMMANDS
+    commands = import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
@@ -162,6 +163,8 @@ def _reader(annotation: object) -> dict:
     """Return argparse's keywords for a parameter's type."""
     if isinstance(annotation, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if annotation is bool:
+        return {"action": "store_true"}
     if typing.get_origin(annotation) is list:
         return {"type": typing.get_args(annotation)[0], "nargs": "*"}
     if isinstance(annotation, type) and issubclass(annotation, Section):

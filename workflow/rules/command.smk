@@ -24,6 +24,7 @@ def repository():
 
 
 try:
+    from orandnet.config.reading import check_files
     from orandnet.config.sections import load
     from orandnet.dataset import listing
     from orandnet.job.cache_key import cache_key
@@ -39,6 +40,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 try:
+    check_files(workflow.configfiles)
     CONFIG = load(config)
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None

@@ -57,8 +57,8 @@ def crf_from_probabilities(
             costly set-up of the pairwise terms.
         settings: pairwise terms.
         min_probability: labels that nowhere reach it, in any prediction, and are no pixel's most probable one, stay out
-            of the CRF, whose time grows with the labels. With 0.01 and 21 labels, 99.99 % or more of the pixels keep the
-            label of the whole CRF.
+            of the CRF, whose time grows with the labels. With 0.01 and 21 labels, 99.99 % or more of the pixels keep
+            the label of the whole CRF.
 
     Returns:
         float32 of the shape of `probabilities` that sums to 1 over the labels; 0 for labels left out.
@@ -66,6 +66,8 @@ def crf_from_probabilities(
     maps = probabilities.reshape(-1, *probabilities.shape[-3:])
     _check_shape(rgb, maps[0])
     kept = np.flatnonzero(_in_the_crf(maps, min_probability))
+    if not len(kept):  # nan is larger than nothing and equal to nothing
+        raise ValueError("probabilities: the network gives nan; its weights are damaged, or its training went wrong.")
     refined = np.zeros(maps.shape, dtype=np.float32)
     if len(kept) == 1:
         refined[:, kept] = 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from orandnet.dataset.image import turned
-from orandnet.dataset.index import read_rows
+from orandnet.dataset.index import each_row
 from orandnet.dataset.mask_ids import colors_of, translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
@@ -30,7 +30,7 @@ class GroundTruth:
         Raises:
             ValueError: if one of them is missing or damaged.
         """
-        self._sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in read_rows(index)}
+        self._sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in each_row(index)}
         try:
             content = json.loads(Path(ground_truth).read_text(encoding="utf-8"))
             ids = {int(file_id): class_id for file_id, class_id in content["ids"].items()}

@@ -15,6 +15,7 @@ from orandnet.dataset.problems import refuse
 from orandnet.files.mask import Colors, decode_mask, read_mask_file
 from orandnet.job.progress import say, track
 
+WAITING = 512  # files that wait for a thread
 Item = TypeVar("Item")
 Seen = TypeVar("Seen")
 
@@ -103,7 +104,10 @@ def _inspect_all(inspect: Callable[[Item], Seen], items: Sequence[Item], what: s
             return error
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        results = list(track(pool.map(seen_or_problem, items), what, total=len(items)))
+        # some at a time: a pool keeps more for each task that waits than is found out about a file
+        parts = (items[start : start + WAITING] for start in range(0, len(items), WAITING))
+        found = (one for part in parts for one in pool.map(seen_or_problem, part))
+        results = list(track(found, what, total=len(items)))
     refuse([str(result) for result in results if isinstance(result, ValueError)])
     return results
 

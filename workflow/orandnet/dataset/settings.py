@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from orandnet.dataset.coco_settings import Coco
-from orandnet.settings import Section
+from orandnet.settings import MAX_SEED, Section
 
 NUM_SCENE_CLASSES = 6
 DOWNLOADED = ("voc", "coco")
+MOST_SCENES, MOST_IMAGES = 1_000_000, 100_000_000  # beyond these a number is a slip
 TABLE_SUFFIXES = (".csv", ".tsv")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
@@ -50,30 +51,33 @@ class Lists(Section):
 class ExpectedSizes(Section):
     """How many images the lists should have; a key without a number is not checked."""
 
-    train: int | None = Field(default=None, ge=1, description="Of train; 1464 in VOC 2012.")
-    train_aug: int | None = Field(default=None, ge=1, description="Of train_aug, those of train included; 10582.")
-    val: int | None = Field(default=None, ge=1, description="Of val; 1449.")
-    test: int | None = Field(default=None, ge=1, description="Of test; 1456.")
+    train: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of train; 1464 in VOC 2012.")
+    train_aug: int | None = Field(
+        default=None, ge=1, le=MOST_IMAGES, description="Of train_aug, those of train included; 10582."
+    )
+    val: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of val; 1449.")
+    test: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of test; 1456.")
 
 
 class Scenes(Section):
     """Size of the generated data set (`kind: scenes`)."""
 
-    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, description="Images of the split train.")
+    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, le=MOST_SCENES, description="Images of the split train.")
     num_train_aug: int = Field(
         default=400,
         ge=NUM_SCENE_CLASSES,
+        le=MOST_SCENES,
         description="Images of the split train_aug, those of train included.",
     )
-    num_val: int = Field(default=100, ge=1, description="Images of the split val.")
-    num_test: int = Field(default=20, ge=0, description="Images of the split test.")
+    num_val: int = Field(default=100, ge=1, le=MOST_SCENES, description="Images of the split val.")
+    num_test: int = Field(default=20, ge=0, le=MOST_SCENES, description="Images of the split test.")
     size: int = Field(
         default=96,
         ge=48,
         le=1024,
         description="Mean side of an image in pixels; sides vary by 1/6 around it.",
     )
-    seed: int = Field(default=0, ge=0, description="Start of the random numbers; one seed, one data set.")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Start of the random numbers; one seed, one data set.")
 
     @model_validator(mode="after")
     def _train_is_part_of_train_aug(self):
@@ -165,7 +169,10 @@ class Settings(FetchSettings):
         "root the file lies.",
     )
     limit: int | None = Field(
-        default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
+        default=None,
+        ge=1,
+        le=MOST_IMAGES,
+        description="Use only the first so many images of every list, for quick runs.",
     )
 
     @field_validator("classes")

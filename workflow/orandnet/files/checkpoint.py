@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from orandnet.files.atomic import atomic_path
-from orandnet.files.regular import open_regular
+from orandnet.files.regular import open_regular, reason
 from orandnet.settings import Section
 
 METADATA_KEY = "orandnet"
@@ -47,7 +47,9 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
                 raise ValueError(f"its metadata {METADATA_KEY} is no mapping of text")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({error}); make or fetch it again.") from error
+        raise ValueError(
+            f"{path}: not a readable safetensors file ({reason(error)}); make or fetch it again."
+        ) from error
 
 
 def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -60,8 +62,7 @@ def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises nearly anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: not a torch file of plain tensors ({reason}); save a state_dict.") from error
+        raise ValueError(f"{path}: not a torch file of plain tensors ({reason(error)}); save a state_dict.") from error
     if not isinstance(content, Mapping) or not all(isinstance(part, torch.Tensor) for part in content.values()):
         raise ValueError(f"{path}: holds no mapping of names to tensors; save a state_dict.")
     return dict(content)

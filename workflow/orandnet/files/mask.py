@@ -59,8 +59,8 @@ def encode_mask(mask: np.ndarray) -> bytes:
 def read_mask(path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Return the mask ids of a mask file as (H, W) uint8.
 
-    PNG, TIFF without lossy compression, and BMP are read. Ids are the indices of a palette (P) or the levels of an 8-bit
-    grey (L) image.
+    PNG, TIFF without lossy compression, and BMP are read. Ids are the indices of a palette (P) or the levels of an
+    8-bit grey (L) image.
 
     Args:
         path: the mask.
@@ -91,8 +91,8 @@ def decode_mask(content: bytes, path: Path, *, colors: Colors = None, most_pixel
     if image.mode not in ("P", "L") or stretched:
         kind = ("inverted" if ";I" in packing else "less than 8-bit") + " grey" if stretched else f"mode {image.mode}"
         raise ValueError(
-            f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; save class ids as a palette PNG (colours "
-            "alone do not tell the class: of true masks, dataset.mask_colors can)."
+            f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; save class ids as a palette PNG "
+            "(colours alone do not tell the class: of true masks, dataset.mask_colors can)."
         )
     ids = np.array(image)
     if colors is None:

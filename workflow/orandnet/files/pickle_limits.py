@@ -1,7 +1,7 @@
 """How deep and how large the content of a foreign pickle may be: a few hundred bytes can ask for more than there is.
 
-Two kinds of bombs run no code: tuples nested so deep that Python's own hashing overflows the stack, and a list that holds
-another one twice, that one a third twice, and so on, which is small until somebody makes an array of it.
+Two kinds of bombs run no code: tuples nested so deep that Python's own hashing overflows the stack, and a list that
+holds another one twice, that one a third twice, and so on, which is small until somebody makes an array of it.
 """
 
 import pickletools
@@ -21,8 +21,8 @@ _GETS = {"GET", "BINGET", "LONG_BINGET"}
 def check_tuples(file: BinaryIO) -> None:
     """Go through the steps of the pickle that begins here, without doing them, and refuse tuples of too many values.
 
-    The file stands where it stood afterwards. A tuple cannot change once it is made, and nothing but tuples is hashed value by value. So the number of values in
-    a tuple bounds the depth and the time of hashing it.
+    The file stands where it stood afterwards. A tuple cannot change once it is made, and nothing but tuples is hashed
+    value by value. So the number of values in a tuple bounds the depth and the time of hashing it.
 
     Raises:
         ValueError: for such tuples, or a pickle that is no sequence of whole steps.

@@ -18,7 +18,7 @@ import numpy as np
 
 from orandnet.files.pickle_limits import check_size, check_tuples
 from orandnet.files.plain_arrays import array_of, read_header
-from orandnet.files.regular import read_regular
+from orandnet.files.regular import read_regular, reason
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+")
@@ -63,8 +63,7 @@ def read_pickled_npy(path: Path, *, most_bytes: int | None = None) -> Any:
     except _Refused:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
-        reason = str(error) or type(error).__name__
-        raise ValueError(f"{path}: not a readable .npy file ({reason}); copy or make it again.") from error
+        raise ValueError(f"{path}: not a readable .npy file ({reason(error)}); copy or make it again.") from error
 
 
 class _Refused(ValueError):

@@ -1,8 +1,8 @@
 """The one door through which pictures come in: photographs, masks and soft masks.
 
 Pillow takes some hundred formats, and for a few it starts another program (Ghostscript for PostScript) or reads what no
-data set holds. So every opening names the few formats it takes, whatever the file is called, and the number of pixels is
-looked at before any is decoded.
+data set holds. So every opening names the few formats it takes, whatever the file is called, and the number of pixels
+is looked at before any is decoded.
 """
 
 import io
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
+
+from orandnet.files.regular import reason
 
 PHOTOGRAPH_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 LOSSLESS_FORMATS = ("PNG", "TIFF", "BMP")
@@ -85,8 +87,9 @@ def decode_picture(
             "save it as one of these, or take it off the list."
         ) from None
     except Exception as error:  # Pillow's decoders raise nearly anything for a damaged file
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise ValueError(f"{path}: the {what} cannot be decoded ({reason}); copy it again or unlist it.") from error
+        raise ValueError(
+            f"{path}: the {what} cannot be decoded ({reason(error)}); copy it again or take it off the list."
+        ) from error
 
 
 class _Refused(ValueError):

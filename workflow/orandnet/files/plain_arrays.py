@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from orandnet.files.regular import open_regular
+from orandnet.files.regular import open_regular, reason
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 ENCRYPTED = 0x1  # flag of a member of a zip
@@ -69,8 +69,9 @@ def read_npz(path: Path, names: Iterable[str], *, most_bytes: int) -> dict[str, 
                     raise ValueError(f"has the arrays {held[:9]}, not {' and '.join(names)}")
                 return {name: _member(archive, infos[f"{name}.npy"], most_bytes) for name in names}
         except Exception as error:  # a damaged zip raises nearly anything
-            reason = str(error) or type(error).__name__
-            raise ValueError(f"{path}: not a readable .npz of plain arrays ({reason}); make it again.") from error
+            raise ValueError(
+                f"{path}: not a readable .npz of plain arrays ({reason(error)}); make it again."
+            ) from error
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Foreign files, opened only if they are plain files: nothing here waits for a pipe or wakes a device."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_LETTERS = 300  # of what a library says, which may hold parts of the file
+_ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>| at 0x[0-9a-f]+")
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -66,6 +69,12 @@ def read_regular(path: Path, *, what: str = "file", most_bytes: int | None = Non
             return file.read()
         except OSError as error:
             raise unreadable(path, what, error) from None
+
+
+def reason(error: Exception) -> str:
+    """Return why a file could not be read, from whatever a library raised: one line without addresses in memory."""
+    told = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return _ADDRESS.sub("", told)[:MOST_LETTERS]
 
 
 class NotPlain(ValueError):

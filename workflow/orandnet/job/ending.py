@@ -73,7 +73,7 @@ def run_to_the_end(main: Callable[[], None]) -> NoReturn:
 
 
 def _end_children() -> None:
-    """End the processes that load a training's data, which else would notice a few seconds later that they are alone."""
+    """End the processes that load a training's data, which else would notice only seconds later that they are alone."""
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
         for child in multiprocessing.active_children():

@@ -68,8 +68,8 @@ def _within_limits(archive: Path, members: Iterator[_Member]) -> list[_Member]:
         size += member.size
         if size > limit or len(taken) > MOST_MEMBERS:
             raise ValueError(
-                f"{archive}: unpacks to more than {limit >> 20} MiB or {MOST_MEMBERS} files, far more than its own size "
-                "tells; do not use this archive."
+                f"{archive}: unpacks to more than {limit >> 20} MiB or {MOST_MEMBERS} files, far more than its own "
+                "size tells; do not use this archive."
             )
     return taken
 

@@ -15,7 +15,7 @@ MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An image: `split` of train_aug are those that are not in train."""
 
