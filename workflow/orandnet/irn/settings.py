@@ -34,8 +34,8 @@ class LabelSettings(Section):
         """Refuse one threshold without the other, and two that would call a pixel both foreground and background."""
         if (self.background_threshold is None) != (self.foreground_threshold is None):
             raise ValueError(
-                f"foreground_threshold {self.foreground_threshold} and background_threshold {self.background_threshold}: "
-                "give both, or neither to take them from the scores."
+                f"foreground_threshold {self.foreground_threshold} and background_threshold "
+                f"{self.background_threshold}; give both, or neither to take them from the scores."
             )
         if not self.from_scores and self.background_threshold > self.foreground_threshold:
             raise ValueError(
