@@ -2,14 +2,18 @@
 
 import json
 import re
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from small_run import CLASSES, SmallRun, config
 
+from checkout import ROOT
 from orandnet.dataset.index import Record
 from orandnet.files.places import all_shards, first_shards
+from orandnet.job.fingerprint import _data
 from orandnet.plan import page as plan_page
 from orandnet.report import stage
 from orandnet.report.page import gallery, writing
@@ -239,6 +243,17 @@ def test_a_damaged_manifest_is_named(tmp_path):
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"weights\.manifest\.json: not a readable manifest .* run the job beside it"):
         read_jobs([path])
+
+
+def test_an_installed_package_has_the_parts_of_the_page():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    parts = [path for path in writing.TEMPLATES.iterdir() if path.is_file() and path.suffix != ".py"]
+    assert len(parts) == 5
+    assert all(any(path.match(pattern) for pattern in patterns["orandnet.report.page"]) for path in parts)
+
+
+def test_an_edit_of_a_part_of_the_page_makes_the_page_anew():
+    assert {"page.html", "macros.html", "page.css", "page.js"} <= {path.name for path in _data(Path(writing.__file__))}
 
 
 def record(name, *classes):
