@@ -5,8 +5,14 @@ from importlib import import_module
 
 import pytest
 import torch
+import yaml
 
+import epsilon
+import forms
+import soak
+from checkout import ROOT
 from inputs import Inputs, drawn, prediction_like
+from orandnet.config.sections import deep_update, load
 from orandnet.maps.grid import grid_shape
 from timing import COLUMNS, Agreement, Comparison, lines, run, seconds_text, write_rows
 
@@ -54,6 +60,19 @@ def test_a_judge_tells_results_that_differ(inputs):
         assert not comparison.agreement(expected, wrong).holds, topic
 
 
+def test_the_soak_runs_the_commands_of_the_workflow_and_tells_what_an_image_costs(tmp_path):
+    ids = soak.write_data(tmp_path / "voc", 4)
+    for split, its in (("train", ids[:3]), ("val", ids[3:])):
+        (tmp_path / f"voc/ImageSets/Segmentation/{split}.txt").write_text("\n".join(its))
+    seen = soak.watched(soak.commands()["dataset"], tmp_path)
+    assert seen.peak > 10
+    assert seen.files >= 3
+    other = seen._replace(peak=seen.peak + 1)
+    lines = list(soak.table({"dataset": {1000: seen, 2024: other}}))
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
+    assert lines[3].endswith("| 1.00 |")
+
+
 def test_inputs_have_the_shapes_and_ranges_of_what_they_stand_for(inputs):
     assert [image.shape for image in inputs.images] == [(*SIZE, 3)] * 2
     for scores, boundary, prediction in zip(inputs.scores, inputs.boundaries, inputs.predictions, strict=True):
@@ -95,6 +114,29 @@ def test_the_clock_counts_one_unit_and_no_warm_up():
         "", int, int, lambda a, b: Agreement("", a == b), units=4, rounds=1, clock=lambda: next(ticks)
     )
     assert run(comparison)[1:4] == (2.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("name", forms.FORMS)
+def test_every_form_is_a_change_of_the_demo_that_its_rows_can_show(name):
+    form, demo = forms.FORMS[name], yaml.safe_load((ROOT / "config.yaml").read_text())
+    start = load(deep_update(demo, form.start or {}))
+    changed = load(deep_update(deep_update(demo, form.start or {}), form.changes))
+    assert changed != start
+    assert set(form.methods) - {"segmenter"} <= set(start.cam_methods)
+
+
+def test_a_form_is_compared_seed_by_seed():
+    before, after = {("a", 0): 50.0, ("a", 1): 60.0}, {("a", 0): 51.0, ("a", 1): 58.0}
+    assert list(forms.lines("x", before, after, ("a",), [0, 1])) == [
+        "| x | a | 55.0 ± 7.1 | 54.5 ± 4.9 | -0.5 | +1.0, -2.0 |"
+    ]
+
+
+def test_the_forms_of_an_epsilon_differ_where_maps_are_small():
+    maps = torch.rand(1, 3, 4, generator=torch.Generator().manual_seed(0))
+    absolute, relative = (form(1e-4 * maps) for form in epsilon.NORMALISATIONS.values())
+    assert absolute.max() < 0.95
+    assert relative.max() > 0.9999
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(475.0, "475 s"), (0.0496, "49.6 ms"), (3e-7, "0.3 us")])

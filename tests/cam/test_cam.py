@@ -92,11 +92,12 @@ def test_scales_are_summed(networks):
     torch.testing.assert_close(maps_of(networks["cnn"], rgb, [1], scales=[0.5, 1.0, 1.5]), sum(parts))
 
 
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("size", [(30, 41), (60, 80), (97, 130), (120, 160)])
-def test_resized_images_are_those_of_pil_to_a_grey_level(size):
+def test_resized_images_are_those_of_pil_to_a_grey_level(size, interpolation):
     rgb = draw_scene(np.random.default_rng(0), (60, 80), CLASS_NAMES[0]).rgb
-    resized = resize_image(to_tensor(rgb)[None], size)
-    expected = Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BICUBIC)
+    resized = resize_image(to_tensor(rgb)[None], size, interpolation)
+    expected = Image.fromarray(rgb).resize(size[::-1], Image.Resampling[interpolation.upper()])
     assert resized.dtype == torch.uint8
     assert np.abs(resized[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(expected)).max() <= 1
 
@@ -125,6 +126,19 @@ def test_normalised_maps_fill_the_unit_interval_and_empty_ones_stay_empty(name):
     assert 0 <= scores.min() <= scores.max() <= 1
     assert scores[:2].amax(dim=(1, 2)).min() > 0.999
     assert scores[2].max() == 0
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e6])
+def test_min_max_does_not_depend_on_the_level_of_the_evidence(scale):
+    maps = torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(min_max(scale * maps), min_max(maps))
+    assert min_max(scale * maps).amax(dim=(1, 2)).min() > 0.9999
+
+
+def test_min_max_keeps_a_map_empty_that_is_flat_but_for_rounding():
+    flat = torch.full((1, 4, 4), 0.3)
+    flat[0, 0, 0] += torch.finfo(torch.float32).eps
+    assert 0 <= min_max(flat).max() < 0.05
 
 
 def test_normalisations_by_hand():

@@ -11,6 +11,7 @@ from orandnet.cam.amn import amn_maps
 from orandnet.cam.maps import cams as make_cams
 from orandnet.cam.settings import KIND_DEFAULTS
 from orandnet.cam.settings import Settings as CamSettings
+from orandnet.cam.stage import run as make_store
 from orandnet.classifier.amn import AtrousPyramid
 from orandnet.classifier.amn_training import activation_loss, conditioned_task
 from orandnet.classifier.network import create_classifier, load_classifier, start_classifier
@@ -19,7 +20,7 @@ from orandnet.classifier.settings import Settings
 from orandnet.classifier.stage import run, training_task
 from orandnet.dataset.index import Record
 from orandnet.files.checkpoint import encode, load_weights, save_weights
-from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import CamStore, write_shard
 from orandnet.job.training_job import TrainingJob
 from orandnet.maps.grid import grid_shape
@@ -249,6 +250,35 @@ def test_the_store_holds_foreground_from_0_to_1_and_no_background(network, data_
     assert both.scores.min(axis=(1, 2)).tolist() == [0, 0]
     np.testing.assert_allclose(both.scores.max(axis=(1, 2)), 1, atol=2e-3)
     assert empty.scores.shape == (0, *grid_shape((32, 48)))
+
+
+def test_where_the_seed_says_background_the_probability_stays_as_it_is(network, data_set):
+    folder, records = data_set
+    listed, trained = [folder / "labels/1-of-1.csv"], Settings.model_validate({**SMALL, "kind": "amn"})
+    save_weights(
+        folder / "w.safetensors",
+        network.state_dict(),
+        {"classifier": trained.canonical_json(), "classes": encode(["x", "y", "z"])},
+    )
+    stores = {}
+    for raw in (False, True):
+        settings = CamSettings.model_validate({**KIND_DEFAULTS["amn"], "scales": [1.0], "raw_background": raw})
+        place = {"index": folder / "index.csv", "weights": folder / "w.safetensors", "settings": settings}
+        make_store(**place, output=folder / f"{raw}.npz", labels=listed if raw else None, device="cpu")
+        stores[raw] = CamStore([folder / f"{raw}.npz"])
+        with pytest.raises(
+            ValueError, match=r"labels: \d lists are given for a network of kind amn with raw_background: "
+        ):
+            make_store(**place, output=folder / "x.npz", labels=None if raw else listed, device="cpu")
+    for record in records:
+        normal, raw = (stores[name][record.image_id].scores[0] for name in (False, True))
+        label = np.array(Image.fromarray(MaskList(listed).read(record.image_id)).resize((12, 8), Image.NEAREST))
+        assert set(label.ravel()) == {0, record.classes[0]}
+        np.testing.assert_array_equal(raw[label != 0], normal[label != 0])
+        rgb = torch.from_numpy(np.array(Image.open(record.image)).transpose(2, 0, 1))[None]
+        (probabilities,) = amn_maps(network, rgb, [record.classes], scales=[1.0], flip=True)
+        np.testing.assert_allclose(raw[label == 0], probabilities[0].numpy()[label == 0], atol=1e-3)
+        assert np.abs(raw - normal)[label == 0].max() > 0.05
 
 
 def test_a_short_training_lifts_the_cam_of_the_object_above_its_surroundings(data_set):

@@ -84,6 +84,10 @@ def test_chosen_layers_and_batch_statistics_are_frozen():
     frozen = {name.split(".")[0] for name, p in network.backbone.stages.named_parameters() if not p.requires_grad}
     assert frozen == {"conv1", "layer1"}
     assert not network.backbone.stages.bn1.training
+    for kind, layer in (("vit", "patch_embed.proj.weight"), ("mctformer", "patch_embed")):
+        network = network_of({**KINDS[kind], "frozen_layers": [layer]}).train()
+        frozen = [name for name, parameter in network.model.named_parameters() if not parameter.requires_grad]
+        assert frozen == [name for name, _ in network.model.named_parameters() if name.startswith(layer)] != []
     with pytest.raises(ValueError, match=r"frozen_layers: no layer's name begins with 'layr1'; choose from \['conv1'"):
         network_of({**CNN, "frozen_layers": ["layr1"]})
 
@@ -126,3 +130,16 @@ def test_samples_are_windows_with_labels(tmp_path):
     assert rgb.shape == (3, 32, 32)
     assert rgb.dtype == torch.uint8
     assert labels.tolist() == [0, 1, 0]
+
+
+def test_colours_change_before_or_after_the_padding(tmp_path):
+    Image.fromarray(np.full((20, 50, 3), 200, np.uint8)).save(tmp_path / "a.png")
+    record = Record("a", str(tmp_path / "a.png"), "train", (20, 50), (2,))
+    for before_padding in (True, False):
+        jitter = {"brightness": 0.5, "before_padding": before_padding, "random_order": True}
+        settings = Settings.model_validate({**CNN, "resize_long": (24, 24), "color_jitter": jitter})
+        samples = ClassifierSamples([record], settings, 3, (90, 90, 90))
+        windows = torch.stack([samples(0, np.random.default_rng(seed), 0.0)[0] for seed in range(8)]).float()
+        rows = windows.mean(dim=(1, 3))  # the image fills 24 columns of 10 of the rows
+        padding = rows.min(dim=1).values if before_padding else windows.amin(dim=(1, 2, 3))
+        assert (padding == 90).all() == before_padding

@@ -22,6 +22,7 @@ SMALL = {
     "irn": {"cams": ["cnn", "ours"]},
     "segmenter": {"methods": {"fsss": "ground_truth", "ours": "ours+irn"}},
 }
+OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 
 
@@ -54,6 +55,50 @@ def test_the_configs_of_the_project_load(path):
     for ensemble in config.ensembles:
         config.fusion_of(ensemble)
         config.orandnet_of(ensemble)
+
+
+def test_the_official_config_has_the_forms_of_the_releases_and_the_default_ones_are_the_sound_ones():
+    official, own = (load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())) for name in OFFICIAL_AND_OWN)
+    for config, is_official in ((official, True), (own, False)):
+        cnn, vit = (config.classifier_of(source) for source in ("resnet50", "vit"))
+        assert (vit.training.schedule == "constant") is is_official
+        assert (vit.frozen_layers == ["patch_embed.proj.weight"]) is is_official
+        assert cnn.color_jitter.before_padding is vit.color_jitter.before_padding is is_official
+        assert (config.cam_of("resnet50").interpolation == "bilinear") is is_official
+        assert config.cam_of("amn").raw_background is is_official
+        orandnet, segmenter = config.orandnet_of("ours"), config.segmenter
+        assert (orandnet.crops, orandnet.random_flip) == (("official", False) if is_official else ("fixed", True))
+        assert orandnet.training.max_iterations == (5002 if is_official else 5000)
+        assert config.irn_of("ours").walk.pad_to_window is is_official
+        rules = {config.pseudo_mask.for_method(method).threshold_rule for method in ("ours", "ours+irn", "naive+irn")}
+        assert rules == {"fixed" if is_official else "otsu"}
+        assert config.irn_of("ours").labels.from_scores is not is_official
+        assert config.segmenter.balanced
+        assert segmenter.freeze_affine is segmenter.scale_per_batch is is_official
+        assert (segmenter.head_init, segmenter.small_images) == (
+            ("xavier", "top_left") if is_official else ("normal", "anywhere")
+        )
+        assert config.prediction.flip is not is_official
+
+
+def test_the_rows_of_irn_and_amn_have_their_own_recipes_in_both_published_configs():
+    for name in OFFICIAL_AND_OWN:
+        config = load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+        row = config.segmenter.methods["irn"]
+        assert row.endswith("+irn")
+        cnn = config.classifier_of(row.removesuffix("+irn"))
+        assert (cnn.training.epochs, cnn.training.batch_size, cnn.training.learning_rate) == (5, 16, 0.1)
+        assert (cnn.resize_long, cnn.color_jitter.brightness, cnn.color_jitter.hue) == ((320, 640), 0, 0)
+        assert config.sources["amn"].seed_source == row.removesuffix("+irn")
+        for cam in (row.removesuffix("+irn"), "amn"):
+            assert config.irn_of(cam).boundary.training.batch_size == 32
+            masks = config.pseudo_mask.for_method(f"{cam}+irn")
+            assert (masks.threshold_rule, masks.background_threshold) == ("fixed", 0.25)
+            labels = (0.45, 0.15) if cam == "amn" else (0.30, 0.05)
+            found = config.irn_of(cam).labels
+            assert (found.foreground_threshold, found.background_threshold) == labels
+        assert config.irn_of("amn").walk.power == 1.3
+        assert config.classifier_of("amn").frozen_layers == ["conv1", "bn1"]
 
 
 @pytest.mark.parametrize(
@@ -208,6 +253,38 @@ def test_false_given_as_text_is_false():
             {"sources__own": IMPORT, "irn__initial_source": "own"},
             "irn.initial_source: 'own' is no source of kind cnn; ",
         ),
+        (
+            {"ensembles__ground_truth": {"members": ["cnn", "vit"], "output": "or"}},
+            "ensembles.ground_truth: stands for the true masks in segmenter.methods; choose another name.",
+        ),
+        ({"sources__ground_truth": {"kind": "cnn"}}, "sources.ground_truth: stands for the true masks in "),
+        (
+            {"sources__cnn__classifier": {"backbone": {"model": "resnet5000"}}},
+            "sources.cnn.classifier.backbone.model: timm has no model 'resnet5000'; did you mean 'resnet50'?",
+        ),
+        (
+            {"sources__vit__classifier": {"vit": {"stem": {"model": "resnet50.x"}}}},
+            "sources.vit.classifier.vit.stem.model: timm's 'resnet50' has no weights 'x'; they are ",
+        ),
+        (
+            {"irn__boundary": {"backbone": {"model": "resnet5000"}}},
+            "irn.boundary.backbone (of cnn).model: timm has no model 'resnet5000'; ",
+        ),
+        (
+            {"segmenter__backbone": {"model": "resnet5000"}},
+            "segmenter.backbone.model: timm has no model 'resnet5000'; ",
+        ),
+        ({"prediction__splits": ["val", "val"]}, "prediction.splits: ['val', 'val'] names one twice; drop the "),
+        ({"prediction__variants": ["ss", "ss"]}, "prediction.variants: ['ss', 'ss'] names one twice; drop the "),
+        ({"prediction__scales": [1, 1]}, "prediction.scales: [1.0, 1.0] names one twice; "),
+        ({"segmenter__schedules": ["scale", "scale"]}, "segmenter.schedules: ['scale', 'scale'] names one twice; "),
+        ({"sources__cnn__cam": {"scales": [1, 1]}}, "sources.cnn.cam.scales: [1.0, 1.0] names one twice; "),
+        (
+            {"report__segmentation_methods": ["ours", "ours"]},
+            "report.segmentation_methods: ['ours', 'ours'] names one ",
+        ),
+        ({"export__voc": ["ours", "ours"]}, "export.voc: ['ours', 'ours'] names one twice; "),
+        ({"cam": None}, "cam: is None, but holds keys; write them below it, or leave the key out."),
         ({"irn__initial_source": "vit"}, "irn.initial_source: 'vit' is no source of kind cnn; "),
         ({"segmenter__initial_source": "x"}, "segmenter.initial_source: 'x' is no source of kind cnn; "),
         ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),
@@ -271,7 +348,7 @@ def test_a_source_changes_single_keys_of_its_sections_and_keeps_the_others():
         sources__vit__classifier={"kind": "cnn", "training": {"epochs": 9}, "vit": {"stem": {"model": "resnet18"}}},
         sources__vit__cam={"scales": [1.0]},
         ensembles__ours__fusion={"offsets": {"vit": "1.5e-1"}},
-        ensembles__ours__irn={"labels": {"foreground_threshold": 0.4}},
+        ensembles__ours__irn={"labels": {"foreground_threshold": 0.4, "background_threshold": 0.1}},
     )
     config = load(raw)
     vit, cnn = config.classifier_of("vit"), config.classifier_of("cnn")

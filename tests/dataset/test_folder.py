@@ -1,6 +1,7 @@
 """A folder of images with a CSV of labels, with and without masks."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,9 +110,16 @@ def test_without_a_column_split_every_fifth_image_is_val(settings):
             "p1.jpg has no image under dataset.root; add the image, or correct the id",
         ),
         (["p1,owl,train", "p1,fox,train", "q1,owl,val"], "p1 has two rows"),
-        (["../p1,owl,train", "q1,owl,val"], "'../p1' is no image id"),
+        (["../p1,owl,train", "q1,owl,val"], "line 2 has '../p1', which is no image id"),
         (["p1,,train", "q1,owl,val"], "gives the training image p1 no label"),
         (["p1,,train", "q1,,val"], "names no class"),
+        (["p1,owl,fox,train", "q1,owl,val"], "line 2 has 4 cells, 'p1,owl,fox,train', the header 3; write one comma"),
+        (["p1,owl,train", "p2,Owl,train", "q1,owl,val"], "labels.csv: line 3: the class 'Owl' is "),
+        (
+            ["p1,owl,train", "p2,nan,train", "q1,owl,val"],
+            "line 3: 'nan' reads as a missing label; leave the cell empty",
+        ),
+        (["p1,owl,train", "p2,fox,train", "q1,owl fox,val"], "line 4: 'owl fox' looks like the classes owl, fox"),
         (["p1,background,train", "q1,owl,val"], "'background' cannot be a class name"),
     ],
 )
@@ -134,3 +142,53 @@ def test_missing_folders_are_named(settings, tmp_path):
     refused(changed(settings, masks="none"), "dataset.masks: there is no folder none")
     (tmp_path / "labels.csv").write_text("image_id,labels,split\na,owl,train\nb,owl,val\n")
     refused(changed(settings, root=tmp_path / "none", labels=str(tmp_path / "labels.csv")), "dataset.root: there is no")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("IMG 1", "cat (1)"),
+        ("50%", "o'b"),
+        ("a+1%20#2", "a{b}"),
+        ("\u0e2a\u0e38\u0e19", "\u0939\u093f"),
+        ("-rf", "$(x)"),
+    ],
+)
+def test_a_file_may_have_any_name(settings, names):
+    for name in names:
+        (settings.root / f"{name}.jpg").write_bytes((settings.root / "images" / "q" / "q1.jpg").read_bytes())
+    write_csv(settings.root, *(f"{name},owl,{split}" for name, split in zip(names, ("train", "val"), strict=True)))
+    assert [row["image_id"] for row in survey(settings).rows] == list(names)
+
+
+def test_an_accent_is_one_character_or_two(settings):
+    image = settings.root / "images" / "p" / "p1.jpg"
+    image.rename(image.with_stem("caf\u00e9"))
+    write_csv(settings.root, "cafe\u0301,owl,train", "q1,owl,val")
+    assert survey(settings).rows[0]["image"] == str(image.with_stem("caf\u00e9"))
+    write_csv(settings.root, "cafe\u0301,owl,train", "caf\u00e9,owl,train", "q1,owl,val")
+    refused(settings, "keep one id")
+
+
+def test_a_column_image_says_where_the_files_lie(settings):
+    write_csv(
+        settings.root,
+        "one,owl,train,images/p/p1.jpg",
+        "two,owl,val,images/q/q1.jpg",
+        head="image_id,labels,split,image",
+    )
+    assert [Path(row["image"]).name for row in survey(settings).rows] == ["p1.jpg", "q1.jpg"]
+    write_csv(settings.root, "one,owl,train,p1.jpg", "two,owl,val,images/q/q1.jpg", head="image_id,labels,split,image")
+    refused(settings, "one has no image under dataset.root")
+
+
+def test_classes_that_are_numbers_have_the_masks_ids(settings):
+    for name in [str(number) for number in range(1, 13)]:
+        (settings.root / f"m{name}.jpg").write_bytes((settings.root / "images" / "q" / "q1.jpg").read_bytes())
+    rows = [f"m{number},{number},train" for number in range(1, 13)]
+    write_csv(settings.root, *rows, "q1,3;10,val")
+    assert survey(settings).manifest["classes"] == [str(number) for number in range(1, 13)]
+    write_csv(settings.root, "m1,3,train", "m2,7,train", "q1,3;7,val")
+    assert survey(settings).manifest["classes"] == ["3", "7"]  # without masks any number is a name
+    (settings.root / "masks").mkdir()
+    refused(changed(settings, masks="masks"), 'write the ids that are meant, {"3": 3, "7": 7, ...}, or other names')

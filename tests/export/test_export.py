@@ -15,11 +15,12 @@ import torch
 from PIL import Image
 
 from orandnet import cli
+from orandnet.dataset.image import read_rgb
 from orandnet.dataset.settings import Settings
 from orandnet.dataset.stage import make_all
 from orandnet.export import archive
 from orandnet.export.trail import without_folders
-from orandnet.files.mask import MaskList, write_mask, write_mask_list
+from orandnet.files.mask import MaskList, read_mask, write_mask, write_mask_list
 from orandnet.files.store import CamStore, write_shard
 from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.threshold import pseudo_mask
@@ -46,6 +47,8 @@ def results(tmp_path) -> Path:
     """Return the folder of a run on two classes of VOC, in which one source's CAMs and one method's masks lie."""
     folder = tmp_path / "results" / "part"
     plain = write_voc(tmp_path / "voc")
+    for path in (plain.root / "SegmentationClass").iterdir():
+        write_mask(path, np.array([0, *VOC_IDS.values()], np.uint8).take(read_mask(path), mode="clip"))
     settings = Settings(**plain.model_dump() | {"classes": VOC_IDS, "other_mask_ids": "ignore"})
     make_all(folder / "dataset", settings)
     cams = [random_cam(name, classes, SIZE) for name, classes in CLASSES.items()]
@@ -164,6 +167,17 @@ def test_links_hold_when_the_project_moves_and_a_new_export_replaces_them(result
     moved.rename(tmp_path)
     voc_export(results, "copy")
     assert not image.is_symlink()
+
+
+def test_an_image_that_exif_turns_is_exported_as_the_masks_have_it(results, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    noise = np.random.default_rng(1).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "voc/JPEGImages/a1.jpg", exif=exif, quality=95)
+    with Image.open(voc_export(results, "link") / "JPEGImages/a1.jpg") as image:
+        assert image.format == "PNG"
+        assert not image.getexif()
+        np.testing.assert_array_equal(np.array(image), read_rgb(tmp_path / "voc/JPEGImages/a1.jpg", SIZE))
 
 
 def test_a_missing_image_is_named_before_anything_points_to_it(results, tmp_path, capsys):

@@ -5,10 +5,19 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
-from orandnet.files.checkpoint import load_backbone, load_weights, save_weights
+from orandnet.files.checkpoint import (
+    described,
+    described_classes,
+    fill_network,
+    load_backbone,
+    load_weights,
+    save_weights,
+)
+from orandnet.settings import Backbone
 
 
 def tensors():
@@ -57,9 +66,17 @@ def test_only_safetensors_are_read(tmp_path, content):
 
 def test_pytorchs_pickles_and_missing_files_are_refused(tmp_path):
     torch.save(tensors(), tmp_path / "w.pth")
-    for name in ("w.pth", "missing"):
-        with pytest.raises(ValueError, match="not a readable safetensors file"):
-            load_weights(tmp_path / name)
+    with pytest.raises(ValueError, match=r"w.pth: not a readable safetensors file"):
+        load_weights(tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"missing: there is no such weights file"):
+        load_weights(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("metadata", ["{not json", "[1]", '{"key": 3}', "[" * 9999])
+def test_metadata_that_are_not_ours_are_refused_by_the_file_s_name(tmp_path, metadata):
+    safetensors.torch.save_file({"a": torch.ones(2)}, tmp_path / "w.safetensors", metadata={"orandnet": metadata})
+    with pytest.raises(ValueError, match=r"w.safetensors: not a readable safetensors file"):
+        load_weights(tmp_path / "w.safetensors")
 
 
 class Network(nn.Module):
@@ -103,3 +120,48 @@ def test_a_network_without_that_backbone_changes_nothing_silently(tmp_path):
     save_weights(tmp_path / "w", {"model.0.weight": torch.tensor(np.zeros(2))}, {})
     with pytest.raises(ValueError, match="7 backbone tensors are missing"):
         load_backbone(Network(), tmp_path / "w")
+
+
+def small():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w.pop("0.weight"), "lacks 1 of the 4 tensors of the network it describes, first 0.weight; train it"),
+        (lambda w: w.update(head=torch.zeros(1)), "has besides 1 of the 4 tensors"),
+        (
+            lambda w: w.update({"1.weight": torch.zeros(3, 2)}),
+            "has in another shape 1 of the 4 tensors of the network it describes, first 1.weight, (3, 2) for (1, 2); ",
+        ),
+        (lambda w: w["1.bias"].fill_(float("nan")), "1 tensors hold nan or inf, first 1.bias; train it again."),
+    ],
+)
+def test_weights_of_another_network_are_refused_by_name(change, message):
+    weights = {name: tensor.clone() for name, tensor in small().state_dict().items()}
+    fill_network(small(), weights, "w")
+    change(weights)
+    with pytest.raises(ValueError, match=re.escape(f"w: {message}")):
+        fill_network(small(), weights, "w")
+
+
+def test_weights_of_other_classes_are_refused_with_both_lists():
+    metadata = {"classes": '["cat", "dog"]'}
+    assert described_classes("w", metadata, None) == described_classes("w", metadata, ["cat", "dog"]) == ("cat", "dog")
+    for other in (["dog", "cat"], ["cat"]):
+        with pytest.raises(ValueError, match=r"w: trained for the classes \('cat', 'dog'\), but the data set has \('"):
+            described_classes("w", metadata, other)
+    for damaged in ({}, {"classes": "["}, {"classes": "3"}):
+        with pytest.raises(ValueError, match=r"w: does not tell its classes; train it again\."):
+            described_classes("w", damaged, None)
+
+
+def test_settings_in_weights_that_are_not_understood_are_one_line():
+    assert described("w", {"key": Backbone().canonical_json()}, "key", Backbone) == Backbone()
+    for metadata in ({}, {"key": "{"}, {"key": '{"modle": 1}'}):
+        with pytest.raises(
+            ValueError, match=r"^w: holds .* of key; give weights that the stage of this version wrote.$"
+        ):
+            described("w", metadata, "key", Backbone)

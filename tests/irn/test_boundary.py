@@ -85,14 +85,42 @@ def test_a_mirrored_image_has_the_mirrored_boundary(network):
     torch.testing.assert_close(mirrored.flip(-1), boundary)
 
 
-def test_merging_before_the_resizing_is_merging_after_it(network):
-    rgb, _ = windows()
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("resize_first", [True, False])
+def test_the_logit_is_the_merge_of_all_stages_whichever_form_they_have(pooled, resize_first):
+    torch.manual_seed(0)
+    forms = {"pooled_first_stage": pooled, "resize_before_relu": resize_first}
+    network, (rgb, _) = BoundaryNetwork(TINY.model_copy(update=forms)), windows()
     features = network.backbone(rgb)
-    resized = [
-        torch.nn.functional.interpolate(stage(feature), (16, 16), mode="bilinear")
-        for stage, feature in zip(network.stages, features, strict=True)
-    ]
+    if pooled:
+        features = [torch.nn.functional.max_pool2d(features[0], 3, 2, 1), *features[1:]]
+    resized = []
+    for stage, feature in zip(network.stages, features, strict=True):
+        normed = stage(feature)
+        normed = normed if resize_first else normed.relu()
+        resized.append(torch.nn.functional.interpolate(normed, (16, 16), mode="bilinear").relu())
     torch.testing.assert_close(network(rgb), network.merge(torch.cat(resized, dim=1))[:, 0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_network_without_a_pooling_of_its_own_or_without_its_first_stage_is_read_as_it_is():
+    other = {"backbone": {"model": "test_efficientnet", "pretrained": False}}
+    assert not BoundaryNetwork(BoundarySettings.model_validate(other)).pools_first
+    assert not BoundaryNetwork(TINY.model_copy(update={"stages": (1, 2, 3, 4)})).pools_first
+    assert BoundaryNetwork(TINY).pools_first
+
+
+def test_padding_to_the_window_moves_smaller_images_only(network):
+    small, large = (
+        torch.randint(0, 256, (3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+        for size in ((32, 48), (64, 80))
+    )
+    network.eval()
+    window = pad_to_multiple(small[None], 64, network.pad_rgb)
+    assert window.shape[-2:] == (64, 64)
+    padded = predict_boundary(network, small, pad_to_window=True)
+    torch.testing.assert_close(padded, predict_boundary(network, window[0])[:8, :12])
+    assert (padded - predict_boundary(network, small)).abs().max() > 1e-4
+    torch.testing.assert_close(predict_boundary(network, large, pad_to_window=True), predict_boundary(network, large))
 
 
 def test_padding_adds_the_colour_at_the_right_and_the_bottom():
@@ -102,6 +130,7 @@ def test_padding_adds_the_colour_at_the_right_and_the_bottom():
     assert padded.dtype == torch.uint8
     torch.testing.assert_close(padded[..., :1, :2], rgb)
     assert padded[0, :, 3, 3].tolist() == [7, 8, 9]
+    assert pad_to_multiple(rgb, 4, (7, 8, 9), least=9).shape == (1, 3, 12, 12)
 
 
 def test_a_saved_network_predicts_the_same(network, tmp_path):

@@ -12,7 +12,7 @@ from orandnet.files.checkpoint import save_weights
 from orandnet.files.store import CamStore, write_shard
 from orandnet.orandnet.loss import bce, official_softmax
 from orandnet.orandnet.maps import at_stride, network_inputs, refine
-from orandnet.orandnet.network import bilinear_kernel, create_network
+from orandnet.orandnet.network import FIXED_OFFSETS, bilinear_kernel, create_network, crop
 from orandnet.orandnet.samples import CamSamples
 from orandnet.orandnet.settings import Settings
 from random_cams import random_cam, random_shard
@@ -42,6 +42,37 @@ def test_fcn8s_gives_a_map_of_its_inputs_size(size):
     with torch.device("meta"):  # shapes without numbers: the network has 134 million weights
         network = create_network(Settings(pretrained=False, inputs=["or", "others"]))
         assert network(torch.rand(3, 2, *size)).shape == (3, 1, *size)
+
+
+def pooled(length):
+    """Sides of pool3, of pool4, of fc7's score at stride 16, of the sum at stride 8, and of the output at stride 1."""
+    sides = [length + 198]
+    for _ in range(5):
+        sides.append(-(-sides[-1] // 2))
+    coarse = 2 * (sides[5] - 6) + 2
+    return sides[3], sides[4], coarse, 2 * coarse + 2, 8 * (2 * coarse + 2) + 8
+
+
+@pytest.mark.parametrize(
+    ("height", "offsets"),
+    [(281, (5, 9, 31)), (333, (5, 8, 37)), (375, (5, 9, 32)), (500, (5, 9, 34)), (188, (4, 7, 46))],
+)
+def test_the_crops_of_the_release_follow_the_height_and_fit_any_width(height, offsets):
+    pool3, pool4, coarse, fine, full = pooled(height)
+    sides = ((pool4, coarse), (pool3, fine), (full, height))
+    for (whole, part), offset, fixed in zip(sides, offsets, FIXED_OFFSETS, strict=True):
+        maps = torch.arange(whole).view(1, 1, -1, 1).expand(1, 1, whole, whole)
+        shape = torch.Size((1, 1, part, 7))
+        found = [crop(maps, shape, choice)[0, 0, :, 0] for choice in (None, fixed)]
+        assert [rows[0].item() for rows in found] == [offset, fixed]
+        assert all(len(rows) == part for rows in found)
+
+
+@pytest.mark.parametrize("size", [(188, 40), (333, 500), (37, 511)])
+def test_fcn8s_with_the_crops_of_the_release_gives_a_map_of_its_inputs_size(size):
+    with torch.device("meta"):
+        network = create_network(Settings(pretrained=False, crops="official"))
+        assert network(torch.rand(1, 1, *size)).shape == (1, 1, *size)
 
 
 def test_the_gradient_of_fcn8s_reaches_the_first_layer():
@@ -161,6 +192,16 @@ def test_the_official_loss_takes_whole_images_with_all_their_classes(stores):
     samples = samples_of(stores, crop_size=None, loss="official_softmax", input_stride=1)
     assert [len(samples(position, np.random.default_rng(0), 0.0)[0]) for position in range(len(samples))] == [1, 3]
     assert samples(1, np.random.default_rng(0), 0.0)[1].shape == (3, 1, 30, 19)
+
+
+@pytest.mark.parametrize("random_flip", [True, False])
+def test_maps_are_mirrored_only_where_asked_for(stores, random_flip):
+    samples = samples_of(stores, crop_size=None, random_flip=random_flip)
+    plain = torch.from_numpy(samples.or_store["a"].scores)
+    seen = [samples(0, np.random.default_rng(seed), 0.0)[0][0] for seed in range(12)]
+    mirrored = [bool((maps == plain.flip(-1)).all()) for maps in seen]
+    assert any(mirrored) == random_flip
+    assert all(flipped or (maps == plain).all() for flipped, maps in zip(mirrored, seen, strict=True))
 
 
 def test_or_and_and_stores_of_different_labels_are_refused(stores, tmp_path):

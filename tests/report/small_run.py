@@ -12,12 +12,14 @@ from PIL import Image
 
 from checkout import TINY
 from orandnet.config.sections import Config, deep_update, load
+from orandnet.dataset.index import PART_COLUMNS
 from orandnet.evaluation import stage as evaluation
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.files.manifest import Clock, manifest_path, write_manifest
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.places import first_shards, origin_of, place
 from orandnet.files.store import Cam, write_shard
+from orandnet.files.thresholds import Thresholds, write_thresholds
 from orandnet.plan import cams, jobs, page, targets
 
 CLASSES = ("cat", "dog", "</script><b>")  # the last one asks for escapes
@@ -61,7 +63,7 @@ class SmallRun:
         return path
 
     def _write_part(self, part: str, splits: list[str]) -> None:
-        rows, masks = ["image_id,image,split,height,width,labels,sha256"], {}
+        rows, masks = [",".join(PART_COLUMNS)], {}
         for number, split in enumerate(splits):
             name = f"{part}_{number}"
             truth = np.zeros(SIZE, dtype=np.uint8)
@@ -73,10 +75,10 @@ class SmallRun:
             masks[name] = str(self.folder / "masks" / f"{name}.png")
             write_mask(Path(masks[name]), truth)
             label = CLASSES[number % len(CLASSES)]
-            rows.append(f"{name},{image},{split},{SIZE[0]},{SIZE[1]},{label},")
+            rows.append(f"{name},{image},{split},{SIZE[0]},{SIZE[1]},{label},1,")
         self.at("dataset_images", part=part).write_text("\n".join(rows) + "\n")
         ids = {"0": 0, "1": 1, "2": 2, "3": 3, "255": 255}
-        content = {"ids": ids, "other_ids": "error", "masks": masks}
+        content = {"ids": ids, "other_ids": "error", "colors": None, "turned": {}, "masks": masks}
         self.at("dataset_ground_truth", part=part).write_text(json.dumps(content))
 
     def ids(self, part: str) -> list[str]:
@@ -130,7 +132,9 @@ class SmallRun:
                 self._write_cams(store)
             settings = EvaluationSettings(num_thresholds=21)
             more = {"curve_output": path.with_name("curve.csv"), "settings": settings, "background_threshold": 0.25}
-            evaluation.cam(**where, cams=stores, **beside, **more)
+            otsu = self.below(place("otsu", self.plan.run, method=origin.method, seed=origin.seed))
+            write_thresholds(otsu, Thresholds(0.3, 0.2, 0.4))
+            evaluation.cam(**where, cams=stores, otsu=otsu, **beside, **more)
         else:
             lists = targets.predictions(self.plan, origin.method, origin.schedule, origin.seed, "val")
             confusion = path.with_name("confusion.csv")
@@ -153,7 +157,8 @@ class SmallRun:
         }
         del measured["histories"]
         paths = {option: self.at("tables", table=table) for option, table in outputs.items()}
-        return {**measured, **paths, "settings": targets.report_settings(self.plan)}
+        lists = {part: self.at("dataset_images", part=part) for part in ("train_aug", "val")}
+        return lists | {**measured, **paths, "settings": targets.report_settings(self.plan)}
 
     def page(self) -> dict[str, object]:
         """Return the arguments of the command that writes the page."""

@@ -70,6 +70,34 @@ def test_batch_normalisation_stays_frozen_in_training_where_asked(tiny, batch):
         assert network.head.training
 
 
+def test_layers_and_the_weights_of_batch_normalisation_can_be_frozen(tiny):
+    settings = tiny.model_copy(update={"frozen_layers": ["conv1"], "freeze_affine": True})
+    network = DeepLab(settings, num_classes=NUM_CLASSES).train()
+    learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    backbone = {name.removeprefix("backbone.stages.") for name in learning if not name.startswith("head.")}
+    assert {name.split(".")[0] for name in backbone} == {"layer1", "layer2", "layer3", "layer4"}
+    assert not any(name.split(".")[-2].startswith("bn") for name in backbone)
+    assert {name for name in learning if name.startswith("head.")} == {
+        f"head.{name}" for name in network.head.state_dict()
+    }
+    assert network.backbone.stages.bn1.training  # the statistics are another setting
+    with pytest.raises(ValueError, match="frozen_layers: no layer's name begins with 'conv9'"):
+        DeepLab(tiny.model_copy(update={"frozen_layers": ["conv9"]}), num_classes=NUM_CLASSES)
+
+
+@pytest.mark.parametrize(("init", "bias"), [("normal", False), ("xavier", True)])
+def test_the_head_starts_from_the_values_asked_for(tiny, init, bias):
+    torch.manual_seed(0)
+    settings = tiny.model_copy(update={"head_init": init, "hidden_channels": 64})
+    for convolution in (network := DeepLab(settings, num_classes=NUM_CLASSES)).head[0], network.head[3]:
+        outputs, inputs = convolution.weight.shape[:2]
+        largest = (6 / (9 * (inputs + outputs))) ** 0.5  # of Glorot and Bengio's uniform values
+        expected = 0.01 if init == "normal" else largest / 3**0.5
+        assert convolution.weight.std().item() == pytest.approx(expected, rel=0.1)
+        assert (convolution.weight.abs().max() <= largest).item() or init == "normal"
+        assert bool(convolution.bias.any()) is bias
+
+
 def test_a_network_is_rebuilt_from_its_weights_file_alone(tiny, network, batch):
     # settings of a network that started from the hub: nothing may be fetched to rebuild it
     hub = tiny.model_copy(update={"backbone": tiny.backbone.model_copy(update={"pretrained": True})})

@@ -142,6 +142,30 @@ def test_padding_is_ignored_never_background(pairs):
     assert (rgb[:, mask == 2] == 255).all()
 
 
+def test_a_batch_has_one_scale_or_each_image_its_own(tmp_path):
+    Image.fromarray(np.full((20, 30, 3), 255, np.uint8)).save(tmp_path / "a.png")
+    record = Record("a", str(tmp_path / "a.png"), "train", (20, 30), (2,))
+
+    def shown(progress, slot, **changes):
+        settings = TrainSettings(crop_size=64, random_scale=(0.5, 2.0), **changes)
+        mask = np.full((20, 30), 2, np.uint8)
+        pairs = TrainingPairs([record], lambda _: mask, settings, (1.0,), (9, 9, 9), random_seed=5)
+        return int((draw(pairs, progress, slot)[1] == 2).sum())
+
+    steps = [step / 7 for step in range(7)]
+    alike = [{shown(progress, slot, scale_per_batch=True) for slot in range(3)} for progress in steps]
+    assert all(len(batch) == 1 for batch in alike)
+    assert len(set.union(*alike)) > 4
+    assert len({shown(steps[0], slot) for slot in range(3)}) == 3
+
+
+def test_small_images_lie_at_the_top_left_where_asked(pairs):
+    for seed in range(3):
+        _, mask = draw(pairs(small_images="top_left"), 0.9, seed)
+        assert (mask[:20, :30] == 2).all()
+        assert (mask == 2).sum() == 20 * 30
+
+
 def test_a_scaled_window_sees_as_much_of_the_scene(pairs):
     shrunk = pairs(scale_schedule={"factors": (0.5, 1.0), "scale_crop": True})
     assert draw(shrunk, 0.0)[0].shape == (3, 20, 20)

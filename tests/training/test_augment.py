@@ -155,6 +155,32 @@ def test_brightness_stays_within_its_share():
     assert 125 < max(levels) <= 130
 
 
+def test_the_changes_of_colour_can_come_in_any_order():
+    rgb, strong = photograph(), dict.fromkeys(STRENGTHS, 0.5)
+    in_order = [color_jitter(rgb, np.random.default_rng(seed), **strong) for seed in range(6)]
+    shuffled = [color_jitter(rgb, np.random.default_rng(seed), **strong, random_order=True) for seed in range(6)]
+    assert any((one != other).any() for one, other in zip(in_order, shuffled, strict=True))
+    alone = {**dict.fromkeys(STRENGTHS, 0.0), "contrast": 0.5}  # of one change there is one order
+    np.testing.assert_array_equal(
+        color_jitter(rgb, np.random.default_rng(0), **alone, random_order=True),
+        color_jitter(rgb, np.random.default_rng(0), **alone),
+    )
+
+
+def test_a_small_image_lies_anywhere_in_the_window_or_at_its_corner():
+    rgb, mask = coordinates(4, 9)
+    for seed in range(5):
+        window, window_mask = random_crop(rgb, mask, 6, np.random.default_rng(seed), pad_rgb=PAD, small_at_corner=True)
+        assert (window_mask[:4] != 255).all()
+        assert (window_mask[4:] == 255).all()
+        assert (window[4:] == PAD).all()
+    tops = {
+        int(np.argmax((random_crop(rgb, mask, 6, np.random.default_rng(seed), pad_rgb=PAD)[1] != 255).any(axis=1)))
+        for seed in range(20)
+    }
+    assert tops == {0, 1, 2}
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_generator_alone_decides_and_the_arguments_stay_as_they_are(seed):
     rgb, mask = photograph(), coordinates(8, 9)[1]

@@ -37,8 +37,21 @@ def test_amn_reads_the_labels_of_its_seed_source_and_irn_reads_the_same(fresh):
     assert labels in irn.inputs
     assert f"--labels {labels} --initial-weights {weights} " in amn.command
     assert [job.wildcards["cam"] for job in jobs if job.rule == "irn_labels"].count("resnet50") == 1
+    assert all(labels not in job.inputs for job in jobs if job.rule == "cam")
     assert {job.wildcards["source"] for job in jobs if job.rule == "classifier"} == {"resnet50", "vit"}
     assert {job.wildcards["source"] for job in jobs if job.rule == "cam"} == {"resnet50", "vit", "amn"}
+
+
+def test_the_cam_of_amn_reads_those_labels_too_where_its_background_stays_raw(trained):
+    changes = {**CHANGES, "sources": {"amn": {**CHANGES["sources"]["amn"], "cam": {"raw_background": True}}}}
+    config, store = trained.config(changes), "results/tiny/cam/amn/seed0/1-of-1.npz"
+    labels = "results/tiny/irn/resnet50/seed0/labels/1-of-1.csv"
+    (job,) = jobs_of(trained, "--configfile", config, "--", store)
+    assert job.rule == "cam"
+    assert labels in job.inputs
+    assert f"--labels {labels} --output {store} " in job.command
+    trained.run("--cores", 1, "--configfile", config, "--", store)
+    assert (trained.folder / store).is_file()
 
 
 @pytest.mark.parametrize(

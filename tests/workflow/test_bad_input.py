@@ -13,7 +13,6 @@ from orandnet.files.mask import write_mask
 from voc_folder import SIZE, write_list, write_voc
 
 CLASSIFIER = "results/tiny/classifier/vit/seed0/weights.safetensors"
-INDEX = "results/tiny/dataset/index.csv"
 
 
 def unknown_id(root):
@@ -127,7 +126,7 @@ def test_a_fault_in_the_files_stops_the_run_before_any_training_and_costs_nothin
     assert trained.folder / CLASSIFIER in before
 
     broken.write_bytes(whole)
-    trained.run("--cores", 2, "--configfile", "voc.yaml", "--", INDEX)
+    trained.run("--cores", 2, "--configfile", "voc.yaml", "--until", "dataset")
     assert trained.planned("--configfile", "voc.yaml")["classifier"] == 1  # the other source's, never trained
     assert made(trained) == before
 
@@ -164,3 +163,11 @@ def test_a_missing_data_folder_is_named_by_its_key(trained):
     assert "dataset.root" in line
     assert "nowhere" in line
     assert "rule classifier:" not in printed
+
+
+def test_a_key_that_stands_twice_in_a_config_is_named_before_any_job(fresh):
+    (fresh.folder / "twice.yaml").write_text(TINY.read_text() + "\nshards: 3\n")
+    code, printed = fresh.snakemake("--dry-run", "--configfile", "twice.yaml")
+    assert code != 0
+    assert "config: twice.yaml: line " in printed.replace(str(fresh.folder) + "/", "")
+    assert "has the key 'shards' of line " in printed

@@ -18,11 +18,25 @@ pytestmark = pytest.mark.pipeline
 
 CHANGES = {
     "dataset": {"scenes": {"num_test": 4}},
-    "sources": {"vit": {"cam": {"attribution": "lrp"}}},
+    "sources": {
+        "vit": {
+            "classifier": {"frozen_layers": ["patch_embed.proj.weight"], "training": {"schedule": "constant"}},
+            "cam": {"attribution": "lrp", "interpolation": "bilinear"},
+        }
+    },
+    "classifier": {"color_jitter": {"before_padding": True, "random_order": True}},
     "ensembles": {"naive": {"output": "sum", "fusion": {"offsets": {"vit": 0.15}, "clip": False}}},
     "irn": {"cams": []},
-    "segmenter": {"methods": {"naive": "naive"}, "schedules": ["baseline", "scale", "scale_same_pixels"]},
-    "prediction": {"splits": ["val", "test"], "variants": ["ss", "ms_crf"]},
+    "segmenter": {
+        "methods": {"naive": "naive"},
+        "schedules": ["baseline", "scale", "scale_same_pixels"],
+        "frozen_layers": ["conv1"],
+        "freeze_affine": True,
+        "head_init": "xavier",
+        "scale_per_batch": True,
+        "small_images": "top_left",
+    },
+    "prediction": {"splits": ["val", "test"], "variants": ["ss", "ms_crf"], "flip": False},
     "report": {"legacy20": True},
 }
 

@@ -3,6 +3,7 @@ rule irn_labels:
         index=place("dataset_images", part="train_aug"),
         classes=place("dataset_classes"),
         cams=planned(cams.cam_shard, method="cam"),
+        otsu=planned(thresholds.otsu_of_labels),
     output:
         place("irn_labels"),
     log:
@@ -15,10 +16,11 @@ rule irn_labels:
         mem_mb=growing(2000),
         runtime=growing(240),
     params:
+        otsu=lambda wildcards, input: option("--otsu", input.otsu),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
     shell:
-        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} --output {output:q}"
+        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} {params.otsu} {input.otsu:q} --output {output:q}"
         " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"
 
 
@@ -32,8 +34,10 @@ rule irn:
     output:
         weights=place("irn"),
         history=history("irn"),
+        manifest=training_manifest("irn"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
+    cache: CACHED
     priority: 50
     conda:
         ENVIRONMENT
@@ -44,12 +48,13 @@ rule irn:
         runtime=240,
     params:
         time_limit=time_limit,
+        cached=cached,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_boundary)),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
-        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial} {input.initial:q}"
         " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
         " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 

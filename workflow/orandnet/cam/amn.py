@@ -10,7 +10,13 @@ from orandnet.classifier.samples import label_vector
 
 @torch.inference_mode()
 def amn_maps(
-    network: ActivationNetwork, rgb: Tensor, classes: Classes, *, scales: list[float], flip: bool
+    network: ActivationNetwork,
+    rgb: Tensor,
+    classes: Classes,
+    *,
+    scales: list[float],
+    flip: bool,
+    interpolation: str = "bicubic",
 ) -> list[Tensor]:
     """Return the probabilities of each image's own classes on its grid; background competes, but has no map here.
 
@@ -20,6 +26,7 @@ def amn_maps(
         classes: mask ids of each image's labels.
         scales: of the images' size; their logits are averaged.
         flip: average with the mirrored images at each scale.
+        interpolation: of the images, as in `resize_image`.
 
     Returns:
         Per image (K, h, w) float32 in [0, 1], not normalised.
@@ -29,6 +36,6 @@ def amn_maps(
     def logits_of(image: Tensor) -> Tensor:
         return network(image, labels.repeat(len(image) // len(labels), 1))
 
-    total = summed_maps(logits_of, rgb, scales=scales, flip=flip)
+    total = summed_maps(logits_of, rgb, scales=scales, flip=flip, interpolation=interpolation)
     probabilities = (total / (len(scales) * (2 if flip else 1))).softmax(dim=1)
     return [found[list(own)] for found, own in zip(probabilities, classes, strict=True)]

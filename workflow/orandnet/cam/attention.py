@@ -78,6 +78,7 @@ def vit_maps(
     flip: bool,
     start_block: int,
     attribute: Attribution = attribution,
+    interpolation: str = "bicubic",
 ) -> list[Tensor]:
     """Return the maps of several scales, mirrored images added, each at its own resolution.
 
@@ -90,6 +91,7 @@ def vit_maps(
         flip: add the mirrored images.
         start_block: first block that counts in the rollout.
         attribute: how the maps of an image are made; `attribution`, or another function of its form.
+        interpolation: of the images, as in `resize_image`.
 
     Returns:
         Per scale (N, T, h, w) float32, at least 0, not normalised.
@@ -98,7 +100,12 @@ def vit_maps(
     found = []
     for scale in scales:
         side = max(1, round(size * scale / stride)) * stride
-        image = resize_image(rgb, (side, side))
+        if side != size and getattr(network.model.patch_embed, "strict_img_size", False):
+            raise ValueError(
+                f"cam.scales: {scale:g}, but this transformer takes images of its training size alone; write scales: "
+                "[1.0]."
+            )
+        image = resize_image(rgb, (side, side), interpolation)
         maps = attribute(network, image, targets, start_block=start_block)
         if flip:
             maps = maps + attribute(network, image.flip(-1), targets, start_block=start_block).flip(-1)

@@ -77,6 +77,7 @@ def class_attention_maps(
     heads: str,
     patch_cam: bool,
     refine: bool,
+    interpolation: str = "bicubic",
 ) -> list[Tensor]:
     """Return the maps of each image's own classes on its grid, summed over scales.
 
@@ -90,6 +91,7 @@ def class_attention_maps(
         heads: `mean` or `max`.
         patch_cam: multiply with PatchCAM, if the network has it.
         refine: spread the maps by the attention between patches.
+        interpolation: of the images, as in `resize_image`.
 
     Returns:
         Per image (K, h, w) float32, at least 0, not normalised.
@@ -101,5 +103,6 @@ def class_attention_maps(
         flip=flip,
         chosen=positions(classes, rgb.device),
         stride=network.model.patch_embed.feat_ratio(),
+        interpolation=interpolation,
     )
     return [found[: len(own)] for found, own in zip(maps, classes, strict=True)]

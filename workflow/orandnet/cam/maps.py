@@ -16,12 +16,13 @@ from orandnet.cam.settings import Settings
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record
+from orandnet.files.mask import MaskList
 from orandnet.files.store import Cam
 from orandnet.job.read_ahead import read_ahead
 from orandnet.maps.grid import grid_shape
 from orandnet.maps.score_maps import NORMALISATIONS, resize_maps
 from orandnet.networks.device import mixed_precision
-from orandnet.training.augment import resize, to_tensor
+from orandnet.training.augment import resize, resize_mask, to_tensor
 
 ATTRIBUTIONS = {"rollout": attention.attribution, "lrp": lrp.attribution}
 STRETCH = 16  # batches among which images of one size are looked for
@@ -33,13 +34,15 @@ Maps = Callable[[nn.Module, Tensor, list[Record], Settings], list[Tensor]]
 def cnn(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
     """Return each image's maps from a CNN's class maps."""
     classes = [record.classes for record in records]
-    return cnn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip)
+    chosen = settings.model_dump(include={"scales", "flip", "interpolation"})
+    return cnn_maps(network, rgb, classes, **chosen)
 
 
 def amn(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
     """Return each image's maps from an activation manipulation network."""
     classes = [record.classes for record in records]
-    return amn_maps(network, rgb, classes, scales=settings.scales, flip=settings.flip)
+    chosen = settings.model_dump(include={"scales", "flip", "interpolation"})
+    return amn_maps(network, rgb, classes, **chosen)
 
 
 def mctformer(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
@@ -54,6 +57,7 @@ def mctformer(network: nn.Module, rgb: Tensor, records: list[Record], settings: 
         heads=settings.attention_heads,
         patch_cam=settings.patch_cam,
         refine=settings.refine,
+        interpolation=settings.interpolation,
     )
 
 
@@ -68,6 +72,7 @@ def vit(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settin
         flip=settings.flip,
         start_block=settings.start_block,
         attribute=ATTRIBUTIONS[settings.attribution],
+        interpolation=settings.interpolation,
     )
     maps = []
     for row, record in enumerate(records):
@@ -86,6 +91,7 @@ def cams(
     settings: Settings,
     trained: ClassifierSettings,
     device: torch.device,
+    seed_labels: MaskList | None = None,
 ) -> Iterator[Cam]:
     """Yield the CAM of each image, in order.
 
@@ -97,6 +103,7 @@ def cams(
         settings: how maps are made.
         trained: what the network was trained with.
         device: where it is.
+        seed_labels: inter-pixel labels of an AMN's seed source, for `settings.raw_background`.
     """
     squeezed = (trained.crop_size, trained.crop_size) if trained.kind == "vit" else None
     most = images_at_once(settings, trained, device)
@@ -104,7 +111,7 @@ def cams(
     # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
     precision = nullcontext() if squeezed else mixed_precision(device, settings.precision)
     batches = (
-        (batch, torch.stack([_read(record, squeezed) for record in batch]))
+        (batch, torch.stack([_read(record, squeezed, settings.interpolation) for record in batch]))
         for start in range(0, len(records), stretch)
         for batch in by_size(records[start : start + stretch], most, squeezed=squeezed is not None)
     )
@@ -112,7 +119,8 @@ def cams(
     for batch, rgb in read_ahead(batches):
         with precision:
             maps = MAPS[trained.kind](network, rgb.to(device), batch, settings)
-        made |= {record.image_id: _cam(record, own, settings) for record, own in zip(batch, maps, strict=True)}
+        for record, own in zip(batch, maps, strict=True):
+            made[record.image_id] = _cam(record, own, settings, seed_labels)
         while due and due[0] in made:
             yield made.pop(due.popleft())
 
@@ -131,11 +139,29 @@ def by_size(records: list[Record], most: int, *, squeezed: bool) -> Iterator[lis
         yield from (group[start : start + most] for start in range(0, len(group), most))
 
 
-def _read(record: Record, squeezed: tuple[int, int] | None) -> Tensor:
-    rgb = read_rgb(record.image)
-    return to_tensor(rgb if squeezed is None else resize(rgb, squeezed))
+def _read(record: Record, squeezed: tuple[int, int] | None, interpolation: str) -> Tensor:
+    rgb = read_rgb(record.image, record.size)
+    return to_tensor(rgb if squeezed is None else resize(rgb, squeezed, interpolation))
 
 
-def _cam(record: Record, maps: Tensor, settings: Settings) -> Cam:
-    scores = NORMALISATIONS[settings.normalise](maps).pow(settings.power).cpu().numpy()
+def _cam(record: Record, maps: Tensor, settings: Settings, seed_labels: MaskList | None) -> Cam:
+    scores = NORMALISATIONS[settings.normalise](maps)
+    if seed_labels is not None:
+        cells = resize_mask(seed_labels.read(record.image_id), tuple(maps.shape[1:]))
+        scores = raw_where_background(maps, scores, torch.from_numpy(cells).to(maps.device))
+    scores = scores.pow(settings.power).cpu().numpy()
     return Cam(record.image_id, np.asarray(record.classes, dtype=np.int64), scores, record.size)
+
+
+def raw_where_background(probabilities: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+    """Return (K, h, w): the probabilities where the labels of the cells say background, elsewhere the scores.
+
+    AMN's release does so: what its seed is sure shows nothing keeps the low probability it has, where the
+    normalisation would lift it with the rest of a weak map.
+
+    Args:
+        probabilities: (K, h, w) in [0, 1], as the network gives them.
+        scores: (K, h, w), the same after the normalisation.
+        labels: (h, w) uint8 mask ids, 255 = unsure.
+    """
+    return torch.where(labels == 0, probabilities, scores)

@@ -13,22 +13,25 @@ from orandnet.maps.score_maps import resize_maps
 Classes = list[tuple[int, ...]]  # mask ids of each image's labels
 
 
-def resize_image(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return (N, 3, H, W) uint8 resized to `size`, bicubic with antialias, as PIL does it to a grey level.
+def resize_image(rgb: Tensor, size: tuple[int, int], interpolation: str = "bicubic") -> Tensor:
+    """Return (N, 3, H, W) uint8 resized to `size` with antialias, as PIL does it to a grey level.
 
     Args:
         rgb: (N, 3, h, w) uint8.
         size: (H, W) in pixels.
+        interpolation: bicubic or bilinear.
     """
     if tuple(rgb.shape[-2:]) == size:
         return rgb
-    options = {"size": size, "mode": "bicubic", "align_corners": False, "antialias": True}
+    options = {"size": size, "mode": interpolation, "align_corners": False, "antialias": True}
     if rgb.device.type == "cpu":
         return functional.interpolate(rgb, **options)  # in integers, many times as fast as in floats
     return functional.interpolate(rgb.float(), **options).round().clamp(0, 255).byte()
 
 
-def scaled_images(rgb: Tensor, *, scales: list[float], flip: bool, stride: int = 1) -> Iterator[Tensor]:
+def scaled_images(
+    rgb: Tensor, *, scales: list[float], flip: bool, stride: int = 1, interpolation: str = "bicubic"
+) -> Iterator[Tensor]:
     """Yield images at each scale, (N, 3, h, w) uint8, or with their mirror images behind, (2 N, 3, h, w).
 
     Normalisation is left to the network: until then a number takes one byte.
@@ -38,12 +41,13 @@ def scaled_images(rgb: Tensor, *, scales: list[float], flip: bool, stride: int =
         scales: of the images' size.
         flip: add the mirrored images.
         stride: sides are rounded to multiples of it.
+        interpolation: as in `resize_image`.
     """
     # channels last: three times as fast to resize on a CPU, and what networks take
     rgb = rgb.contiguous(memory_format=torch.channels_last)
     for scale in scales:
         height, width = (max(1, round(length * scale / stride)) * stride for length in rgb.shape[-2:])
-        image = resize_image(rgb, (height, width))
+        image = resize_image(rgb, (height, width), interpolation)
         yield torch.cat([image, image.flip(-1)]) if flip else image
 
 
@@ -62,6 +66,7 @@ def summed_maps(
     flip: bool,
     chosen: Tensor | None = None,
     stride: int = 1,
+    interpolation: str = "bicubic",
 ) -> Tensor:
     """Return the sum, on the images' grid, of the maps of several scales and their mirror images.
 
@@ -72,12 +77,13 @@ def summed_maps(
         flip: add the mirrored images at each scale.
         chosen: (N, T) int64 channels to return of each image; only they are resized. None for all.
         stride: sides at each scale are rounded to multiples of it.
+        interpolation: of the images, as in `resize_image`.
 
     Returns:
         (N, T or C, h, w) float32.
     """
     total = torch.zeros((), device=rgb.device)
-    for images in scaled_images(rgb, scales=scales, flip=flip, stride=stride):
+    for images in scaled_images(rgb, scales=scales, flip=flip, stride=stride, interpolation=interpolation):
         maps = maps_of(images).float()
         if chosen is not None:
             maps = maps[torch.arange(len(maps))[:, None], chosen.repeat(len(maps) // len(rgb), 1)]
@@ -88,7 +94,15 @@ def summed_maps(
 
 
 @torch.inference_mode()
-def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Classes, *, scales: list[float], flip: bool) -> list[Tensor]:
+def cnn_maps(
+    network: CnnClassifier,
+    rgb: Tensor,
+    classes: Classes,
+    *,
+    scales: list[float],
+    flip: bool,
+    interpolation: str = "bicubic",
+) -> list[Tensor]:
     """Return the summed positive evidence of each image's own classes on its grid.
 
     Args:
@@ -97,10 +111,17 @@ def cnn_maps(network: CnnClassifier, rgb: Tensor, classes: Classes, *, scales: l
         classes: mask ids of each image's labels.
         scales: of the images' size.
         flip: add the mirrored images at each scale.
+        interpolation: of the images, as in `resize_image`.
 
     Returns:
         Per image (K, h, w) float32, at least 0, not normalised.
     """
-    chosen = positions(classes, rgb.device)
-    maps = summed_maps(lambda image: network.class_map(image).relu(), rgb, scales=scales, flip=flip, chosen=chosen)
+    maps = summed_maps(
+        lambda image: network.class_map(image).relu(),
+        rgb,
+        scales=scales,
+        flip=flip,
+        chosen=positions(classes, rgb.device),
+        interpolation=interpolation,
+    )
     return [found[: len(own)] for found, own in zip(maps, classes, strict=True)]

@@ -5,8 +5,10 @@ from pathlib import Path
 from orandnet.cam.imported import imported_cams
 from orandnet.cam.settings import ImportSettings, Settings
 from orandnet.dataset.index import read_index
+from orandnet.files.mask import MaskList
 from orandnet.files.store import shard_slice, write_shard
 from orandnet.job.progress import track
+from orandnet.maps.flatness import warned_if_flat
 
 
 def run(
@@ -15,20 +17,36 @@ def run(
     weights: Path,
     output: Path,
     settings: Settings,
+    labels: list[Path] | None = None,
     shard: str = "1-of-1",
     device: str = "auto",
 ) -> None:
-    """Write the CAMs of this shard's images, each for the image's own labels only."""
+    """Write the CAMs of this shard's images, each for the image's own labels only.
+
+    Raises:
+        ValueError: if `labels`, the lists of the seed source's inter-pixel labels, are missing where an AMN's settings
+            ask for them (raw_background), or given where they do not.
+    """
     # here, since the import needs no torch
     from orandnet.cam.maps import cams
     from orandnet.classifier.network import load_classifier
     from orandnet.networks.device import place, select_device
 
     where = select_device(device)
-    network, trained = load_classifier(weights)
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
-    made = cams(place(network, where), records, settings, trained, where)
-    write_shard(output, track(made, "cam", len(records)))
+    images = read_index(index)
+    network, trained = load_classifier(weights, images.class_names)
+    records = shard_slice(images.subset("train_aug"), shard)
+    made = cams(place(network, where), records, settings, trained, where, _seed_labels(labels, settings, trained.kind))
+    write_shard(output, warned_if_flat(track(made, "cam", len(records)), "cam"))
+
+
+def _seed_labels(labels: list[Path] | None, settings: Settings, kind: str) -> MaskList | None:
+    if bool(labels) != (kind == "amn" and settings.raw_background):
+        raise ValueError(
+            f"labels: {len(labels or [])} lists are given for a network of kind {kind} with raw_background: "
+            f"{str(settings.raw_background).lower()}; give kind amn with true those of `irn labels`, and others none."
+        )
+    return MaskList(labels) if labels else None
 
 
 def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: str = "1-of-1") -> None:
@@ -40,7 +58,7 @@ def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: s
     images = read_index(index)
     records = shard_slice(images.subset("train_aug"), shard)
     cams = imported_cams(records, images.class_names, settings)
-    write_shard(output, track(cams, "import", len(records)))
+    write_shard(output, warned_if_flat(track(cams, "import", len(records)), "cam import"))
 
 
 COMMANDS = {"": run, "import": import_cams}

@@ -7,9 +7,9 @@ object's parts to that of its strongest.
 
 from torch import Tensor, nn
 
-from orandnet.classifier.cnn import freeze_layers
 from orandnet.classifier.settings import Settings
-from orandnet.networks.backbone import create_backbone, freeze_batch_norm
+from orandnet.networks.backbone import create_backbone
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
 
 

@@ -3,23 +3,9 @@
 from torch import Tensor, nn
 
 from orandnet.classifier.settings import Settings
-from orandnet.networks.backbone import create_backbone, freeze_batch_norm
+from orandnet.networks.backbone import create_backbone
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
-
-
-def freeze_layers(network: nn.Module, layers: list[str]) -> None:
-    """Stop the parameters whose names begin with one of `layers` from learning, in place.
-
-    Raises:
-        ValueError: if a layer does not exist.
-    """
-    for start in layers:
-        chosen = [parameter for name, parameter in network.named_parameters() if name.startswith(start)]
-        if not chosen:
-            names = [name for name, _ in network.named_children()]
-            raise ValueError(f"classifier.frozen_layers: no layer's name begins with {start!r}; choose from {names}.")
-        for parameter in chosen:
-            parameter.requires_grad_(False)
 
 
 class CnnClassifier(nn.Module):

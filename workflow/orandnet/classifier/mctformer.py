@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import create_transformer, token_normalise
 from orandnet.maps.grid import grid_shape
-from orandnet.networks.backbone import freeze_batch_norm
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
 
 NOISE = 0.02  # standard deviation of timm's new tokens
@@ -41,7 +41,8 @@ class MctformerClassifier(nn.Module):
         """Build the network for `num_foreground` classes, background not counted.
 
         Raises:
-            ValueError: if the model is no plain vision transformer with a class token, or drops patches.
+            ValueError: if the model is no plain vision transformer with a class token, or drops patches, or if a
+                layer that is to be frozen does not exist.
         """
         super().__init__()
         self.num_foreground = num_foreground
@@ -61,6 +62,7 @@ class MctformerClassifier(nn.Module):
         width = self.model.embed_dim
         v2 = settings.mctformer.variant == "v2"
         self.patch_cam = nn.Conv2d(width, num_foreground, kernel_size=3, padding=1) if v2 else None
+        freeze_layers(self.model, settings.frozen_layers)
 
     def evidence(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the class tokens (N, C, D) of (N, 3, H, W) RGB of 0..255, and PatchCAM (N, C, h, w) or None."""

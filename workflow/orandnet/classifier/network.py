@@ -1,6 +1,6 @@
 """Which network a kind of classifier is, and how to bring a trained one back."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import nn
@@ -10,7 +10,7 @@ from orandnet.classifier.cnn import CnnClassifier
 from orandnet.classifier.mctformer import MctformerClassifier
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import VitClassifier
-from orandnet.files.checkpoint import load_backbone, load_weights
+from orandnet.files.checkpoint import described, described_classes, fill_network, load_backbone, load_weights
 
 NETWORKS = {"cnn": CnnClassifier, "vit": VitClassifier, "mctformer": MctformerClassifier, "amn": ActivationNetwork}
 
@@ -36,16 +36,21 @@ def start_classifier(settings: Settings, num_foreground: int, *, initial_weights
     return network
 
 
-def load_classifier(path: Path) -> tuple[nn.Module, Settings]:
+def load_classifier(path: Path, class_names: Sequence[str] | None = None) -> tuple[nn.Module, Settings]:
     """Return a trained classifier in inference mode, and its settings, from a weights file.
 
+    Args:
+        path: the file.
+        class_names: foreground classes that it must be trained for, in order; None takes any.
+
     Raises:
-        ValueError: if the file is not a classifier's.
+        ValueError: if the file is not a classifier's, or one of other classes, or of another network than it says.
     """
     weights, metadata = load_weights(path)
     if "classifier" not in metadata:
         raise ValueError(f"{path}: holds no classifier; give the weights that `orandnet classifier` wrote.")
-    settings = Settings.model_validate_json(metadata["classifier"])
-    network = create_classifier(without_pretraining(settings), len(json.loads(metadata["classes"])))
-    network.load_state_dict(weights)
+    settings = described(path, metadata, "classifier", Settings)
+    classes = described_classes(path, metadata, class_names)
+    network = create_classifier(without_pretraining(settings), len(classes))
+    fill_network(network, weights, path)
     return network.eval(), settings

@@ -29,11 +29,16 @@ class ClassifierSamples:
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, Tensor]:
         """Return the sample of the record at `position`; the progress of the training does not matter."""
         record, settings = self.records[position], self.settings
-        rgb = read_rgb(record.image)
+        rgb = read_rgb(record.image, record.size)
         low, high = settings.resize_long
         long_side = int(generator.integers(low, high + 1))
         rgb = resize(rgb, scaled_size(rgb.shape[:2], long_side / max(rgb.shape[:2])))
         rgb, _ = random_flip(rgb, None, generator)
-        rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
-        rgb = color_jitter(rgb, generator, **settings.color_jitter.model_dump())
+        jitter = settings.color_jitter.model_dump()
+        if jitter.pop("before_padding"):
+            rgb = color_jitter(rgb, generator, **jitter)
+            rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
+        else:
+            rgb, _ = random_crop(rgb, None, settings.crop_size, generator, pad_rgb=self.pad_rgb)
+            rgb = color_jitter(rgb, generator, **jitter)
         return to_tensor(rgb), label_vector(record.classes, self.num_foreground)

@@ -1,17 +1,23 @@
 """Image-level labels: the only supervision of the pipeline."""
 
-import csv
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from orandnet.dataset.layouts.entries import labels_path
+from orandnet.dataset.class_names import nearest, split_labels
+from orandnet.dataset.labels_xml import object_names
+from orandnet.dataset.layouts.entries import image_id_of, labels_path
+from orandnet.dataset.layouts.folder import read_label_rows
 from orandnet.dataset.problems import refuse
-from orandnet.dataset.settings import Settings
+from orandnet.dataset.settings import TABLE_SUFFIXES, Settings
 from orandnet.files.pickle_reader import read_pickled_npy
+from orandnet.job.progress import say
+
+_VOC_ID = re.compile(r"[0-9]{4}_[0-9]{6}")  # a cls_labels.npy has such ids as numbers, without the underscore
 
 
 class Classes(NamedTuple):
@@ -48,40 +54,58 @@ def read_labels(settings: Settings, splits: dict[str, str]) -> dict[str, tuple[s
     """
     classes = class_list(settings)
     path = labels_path(settings)
-    look_up, strict = _source(path, classes, settings)
-    labels, problems = {}, []
+    look_up, strict = _source(path, classes, settings, splits)
+    labels, problems, dropped = {}, [], Counter()
     for image_id, split in splits.items():
         try:
             found = look_up(image_id)
         except ValueError as error:
             problems.append(str(error))
             continue
-        problems += _faults(image_id, split, found, path=path, strict=strict)
+        problems += _faults(image_id, split, found, classes=classes, path=path, strict=strict)
         names = found.names if found else ()
+        dropped.update(found.others if found else ())
         labels[image_id] = tuple(name for name in classes.names if name in names)
     refuse(problems)
+    if dropped:
+        counts = ", ".join(f"{name} ({count} images)" for name, count in sorted(dropped.items()))
+        say(f"dataset.other_mask_ids: ignore: these labels are outside dataset.classes and dropped: {counts}.")
     return labels
 
 
-def _source(path: Path, classes: Classes, settings: Settings) -> tuple[Callable[[str], Found | None], bool]:
+def _source(
+    path: Path, classes: Classes, settings: Settings, image_ids: Collection[str]
+) -> tuple[Callable[[str], Found | None], bool]:
     """A function from image id to labels, and whether labels outside the classes are errors."""
     strict = settings.other_mask_ids == "error"
     if path.is_dir():
         return lambda image_id: _from_xml(path / f"{image_id}.xml", classes), strict
-    if path.suffix == ".npy":
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
         exact = not isinstance(settings.classes, dict)
-        return _npy_source(path, classes, exact=exact), strict
-    if path.suffix == ".csv":
+        return _npy_source(path, classes, image_ids, exact=exact), strict
+    if suffix in TABLE_SUFFIXES:
         return _csv_source(path, classes), True
     raise ValueError(f"dataset.labels: {path} is neither .npy nor .csv; give a cls_labels.npy, a CSV or `annotations`.")
 
 
-def _faults(image_id: str, split: str, found: Found | None, *, path: Path, strict: bool) -> Iterable[str]:
-    if found and found.others and strict:
+def _faults(
+    image_id: str, split: str, found: Found | None, *, classes: Classes, path: Path, strict: bool
+) -> Iterable[str]:
+    others = sorted(found.others) if found else []
+    near = {name: other for name in others if (other := nearest(name, classes.names))}
+    if near:  # whatever becomes of other labels: this one is a class
+        name, other = next(iter(near.items()))
+        yield f"{path}: labels {image_id} with {name!r}, which the classes write {other!r}; write it in one form."
+    elif others and strict:
         yield (
-            f"{path}: labels {image_id} with {', '.join(sorted(found.others))}, outside dataset.classes; "
+            f"{path}: labels {image_id} with {', '.join(others)}, outside dataset.classes; "
             "add the class"
-            + (", or correct the label." if path.suffix == ".csv" else ", or set other_mask_ids: ignore.")
+            + (
+                ", or correct the label."
+                if path.suffix.lower() in TABLE_SUFFIXES
+                else ", or set other_mask_ids: ignore."
+            )
         )
     elif split in ("train", "train_aug") and not (found and found.names):
         yield (
@@ -90,42 +114,38 @@ def _faults(image_id: str, split: str, found: Found | None, *, path: Path, stric
         )
 
 
+def _found(names: set[str], classes: Classes) -> Found:
+    known = {*classes.names}
+    return Found(frozenset(names & known), frozenset(names - known))
+
+
 def _from_xml(path: Path, classes: Classes) -> Found | None:
-    """Names of all objects, the difficult ones included, as the field's cls_labels.npy counts them."""
-    if not path.is_file():
-        return None
-    try:
-        names = {(node.text or "").strip() for node in ElementTree.parse(path).iterfind("object/name")}
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{path}: is not well-formed XML ({error}); copy the annotation again.") from error
-    return Found(frozenset(names & {*classes.names}), frozenset(names - {*classes.names}))
+    return _found(object_names(path), classes) if path.is_file() else None
 
 
 def _csv_source(path: Path, classes: Classes) -> Callable[[str], Found | None]:
     rows: dict[str, Found] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"image_id", "labels"} <= {*(reader.fieldnames or ())}:
-            raise ValueError(f"{path}: has the columns {reader.fieldnames}; it needs image_id and labels.")
-        for row in reader:
-            if row["image_id"] in rows:
-                raise ValueError(f"{path}: {row['image_id']} has two rows; join its labels with `;` in one.")
-            names = {name.strip() for name in (row["labels"] or "").split(";")} - {""}
-            rows[row["image_id"]] = Found(frozenset(names & {*classes.names}), frozenset(names - {*classes.names}))
+    for line, cells in read_label_rows(path):
+        image_id = cells["image_id"]
+        if image_id in rows:
+            raise ValueError(f"{path}: {image_id} has two rows, the second in line {line}; join its labels with `;`.")
+        rows[image_id] = _found({*split_labels(cells["labels"])}, classes)
     return rows.get
 
 
-def _npy_source(path: Path, classes: Classes, *, exact: bool) -> Callable[[str], Found | None]:
+def _npy_source(
+    path: Path, classes: Classes, image_ids: Collection[str], *, exact: bool
+) -> Callable[[str], Found | None]:
     """Labels of a cls_labels.npy: column i belongs to mask id i + 1."""
     rows, num_columns = _label_vectors(path, num_needed=max(classes.file_ids), exact=exact)
     by_id = dict(zip(classes.file_ids, classes.names, strict=True))
+    keys = _keys_of(path, image_ids, rows)
 
     def look_up(image_id: str) -> Found | None:
-        number = image_id.replace("_", "")
-        vector = rows.get(image_id, rows.get(str(int(number))) if number.isdecimal() else None)
-        if vector is None:
+        if image_id not in keys:
             return None
-        if vector.shape != (num_columns,) or not np.isin(vector, (0, 1)).all():
+        vector = rows[keys[image_id]]
+        if vector.shape != (num_columns,) or vector.dtype.kind not in "bifu" or not np.isin(vector, (0, 1)).all():
             raise ValueError(f"{path}: {image_id} has no vector of {num_columns} zeros and ones; make it again.")
         ids = (np.flatnonzero(vector) + 1).tolist()
         names = frozenset(by_id[class_id] for class_id in ids if class_id in by_id)
@@ -134,8 +154,33 @@ def _npy_source(path: Path, classes: Classes, *, exact: bool) -> Callable[[str],
     return look_up
 
 
+def _keys_of(path: Path, image_ids: Collection[str], rows: dict[str, np.ndarray]) -> dict[str, str]:
+    """Which key of the file each image has: its id, or the number that VOC's and decimal ids are written as.
+
+    Raises:
+        ValueError: if one key would serve two images.
+    """
+    keys: dict[str, str] = {}
+    for image_id in image_ids:
+        is_number = _VOC_ID.fullmatch(image_id) or (image_id.isascii() and image_id.isdecimal())
+        forms = [image_id, *([str(int(image_id.replace("_", "")))] if is_number else [])]
+        key = next((form for form in forms if form in rows), None)
+        if key is not None:
+            keys[image_id] = key
+    owners: dict[str, str] = {}
+    for image_id, key in keys.items():
+        if owners.setdefault(key, image_id) != image_id:
+            raise ValueError(
+                f"{path}: has one vector, {key}, for the images {owners[key]} and {image_id}; write the whole ids as "
+                "keys."
+            )
+    return keys
+
+
 def _label_vectors(path: Path, *, num_needed: int, exact: bool) -> tuple[dict[str, np.ndarray], int]:
-    """0/1 vectors by id (text, or the digits of a number such as 2007000032), and how long they should be.
+    """0/1 vectors by id, and their length.
+
+    An id is text without folder and suffix, or the digits of a number such as 2007000032.
 
     With a plain list of classes the vectors must have as many columns, else the columns would belong to other
     classes than the list says (`exact`).
@@ -143,7 +188,11 @@ def _label_vectors(path: Path, *, num_needed: int, exact: bool) -> tuple[dict[st
     content = read_pickled_npy(path)
     if not isinstance(content, dict) or not content:
         raise ValueError(f"{path}: holds a {type(content).__name__}, not a dict of labels; give a cls_labels.npy.")
-    rows = {str(key): np.asarray(value) for key, value in content.items()}
+    as_text = {key: key.decode(errors="replace") if isinstance(key, bytes) else str(key) for key in content}
+    rows = {image_id_of(as_text[key]): value for key, value in content.items()}
+    if len(rows) < len(content):
+        raise ValueError(f"{path}: has several keys for one image; keep one form of its id.")
+    rows = {key: np.asarray(value) for key, value in rows.items()}
     num_columns = next(iter(rows.values())).size
     if num_columns < num_needed or (exact and num_columns != num_needed):
         raise ValueError(

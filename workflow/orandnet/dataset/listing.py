@@ -3,16 +3,13 @@
 Reads lists and tables of labels, and no image; imports nothing that a plain Snakemake lacks.
 """
 
-import csv
 import hashlib
 import json
 from pathlib import Path
 
 from orandnet.dataset.layouts import folder, voc
-from orandnet.dataset.layouts.coco_annotations import SPLITS as COCO_SPLITS
-from orandnet.dataset.layouts.coco_annotations import annotation_file
 from orandnet.dataset.layouts.entries import PARTS
-from orandnet.dataset.settings import Settings
+from orandnet.dataset.settings import TABLE_SUFFIXES, Settings
 
 
 def source_files(settings: Settings, part: str) -> list[Path]:
@@ -25,24 +22,26 @@ def source_files(settings: Settings, part: str) -> list[Path]:
     candidates: list[Path] = []
     if settings.kind == "voc":
         labels = _labels_file(settings)
-        candidates = voc.list_files(settings, part) + ([labels] if labels and labels.suffix != ".csv" else [])
+        whole = labels is not None and labels.suffix.lower() not in TABLE_SUFFIXES
+        candidates = voc.list_files(settings, part) + ([labels] if whole else [])
     return _outside_download(candidates, settings)
 
 
 def annotation_files(settings: Settings) -> list[Path]:
     """Return COCO's annotations, where they do not come by download."""
-    files = [annotation_file(settings.root, split) for split in COCO_SPLITS] if settings.kind == "coco" else []
+    parts = settings.coco.splits().values() if settings.kind == "coco" else ()
+    files = [settings.root / part.annotations for part in parts if part is not None]
     return _outside_download(files, settings)
 
 
 def rows_digest(settings: Settings, part: str | None) -> str:
     """Return what stands for a part's rows in a CSV of labels, or for its class names (None); "" without a CSV."""
     path = _labels_file(settings)
-    if path is None or path.suffix != ".csv" or not _outside_download([path], settings):
+    if path is None or path.suffix.lower() not in TABLE_SUFFIXES or not _outside_download([path], settings):
         return ""
     try:
         content = _content(path, settings, part)
-    except (ValueError, OSError, csv.Error):
+    except (ValueError, OSError):
         content = path.read_bytes().hex()  # the job says what is wrong with the file
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -58,9 +57,9 @@ def _content(path: Path, settings: Settings, part: str | None) -> list:
         ids = voc.listed_ids(settings, part, quiet=True)
         splits = {image_id: split for split, its in ids.items() for image_id in its}
     rows = [
-        (row["image_id"], splits[row["image_id"]], row["labels"])
-        for row in folder.read_label_rows(path)
-        if row["image_id"] in splits
+        (cells["image_id"], splits[cells["image_id"]], cells["labels"], cells.get("image", ""))
+        for _, cells in folder.read_label_rows(path)
+        if cells["image_id"] in splits
     ]
     return [names, rows]
 

@@ -5,18 +5,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from orandnet.settings import Section
+from orandnet.dataset.coco_settings import Coco
+from orandnet.settings import MAX_SEED, Section
 
 NUM_SCENE_CLASSES = 6
 DOWNLOADED = ("voc", "coco")
+MOST_SCENES, MOST_IMAGES = 1_000_000, 100_000_000  # beyond these a number is a slip
+TABLE_SUFFIXES = (".csv", ".tsv")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
+MaskColors = Literal["indices", "voc"] | dict[Name, tuple[Level, Level, Level]] | None
 
 
 def check_classes(classes: list[str] | dict[str, int]) -> None:
     """Refuse names that cannot name a class, repetitions, and more classes than 8-bit masks can tell."""
     for name in classes:
-        if name == "background" or set(name) & set(";,\n"):
-            raise ValueError(f"{name!r} cannot be a class name; leave out the background, and `;`, `,` in names.")
+        if name.casefold() == "background" or set(name) & set(";,") or not name.isprintable():
+            raise ValueError(
+                f"{name!r} cannot be a class name; leave out the background, and `;`, `,` and what is not seen in "
+                "names."
+            )
     values = list(classes.values()) if isinstance(classes, dict) else classes
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
@@ -43,30 +51,33 @@ class Lists(Section):
 class ExpectedSizes(Section):
     """How many images the lists should have; a key without a number is not checked."""
 
-    train: int | None = Field(default=None, ge=1, description="Of train; 1464 in VOC 2012.")
-    train_aug: int | None = Field(default=None, ge=1, description="Of train_aug, those of train included; 10582.")
-    val: int | None = Field(default=None, ge=1, description="Of val; 1449.")
-    test: int | None = Field(default=None, ge=1, description="Of test; 1456.")
+    train: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of train; 1464 in VOC 2012.")
+    train_aug: int | None = Field(
+        default=None, ge=1, le=MOST_IMAGES, description="Of train_aug, those of train included; 10582."
+    )
+    val: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of val; 1449.")
+    test: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of test; 1456.")
 
 
 class Scenes(Section):
     """Size of the generated data set (`kind: scenes`)."""
 
-    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, description="Images of the split train.")
+    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, le=MOST_SCENES, description="Images of the split train.")
     num_train_aug: int = Field(
         default=400,
         ge=NUM_SCENE_CLASSES,
+        le=MOST_SCENES,
         description="Images of the split train_aug, those of train included.",
     )
-    num_val: int = Field(default=100, ge=1, description="Images of the split val.")
-    num_test: int = Field(default=20, ge=0, description="Images of the split test.")
+    num_val: int = Field(default=100, ge=1, le=MOST_SCENES, description="Images of the split val.")
+    num_test: int = Field(default=20, ge=0, le=MOST_SCENES, description="Images of the split test.")
     size: int = Field(
         default=96,
         ge=48,
         le=1024,
         description="Mean side of an image in pixels; sides vary by 1/6 around it.",
     )
-    seed: int = Field(default=0, ge=0, description="Start of the random numbers; one seed, one data set.")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Start of the random numbers; one seed, one data set.")
 
     @model_validator(mode="after")
     def _train_is_part_of_train_aug(self):
@@ -84,12 +95,13 @@ class FetchSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = Field(
         default="scenes",
         description="scenes: generated pictures, no download; voc: a folder in the layout of PASCAL VOC; coco: COCO "
-        "2014, labels and masks from the annotations of its instances; folder: images in a folder and a CSV of labels.",
+        "2014 or one's own JSON of COCO instances, labels and masks from the annotations; folder: images in a folder "
+        "and a CSV of labels.",
     )
     root: Path | None = Field(
         default=None,
-        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; coco: with train2014, val2014 and "
-        "annotations; folder: that of the images, which may lie in folders of it.",
+        description="voc: folder with JPEGImages, e.g. VOCdevkit/VOC2012; coco: that of `coco`'s files, "
+        "train2014, val2014 and annotations; folder: that of the images, which may lie in folders of it.",
     )
     download_test: bool = Field(
         default=False,
@@ -103,13 +115,17 @@ class MaskSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = "scenes"
     root: Path | None = None
     masks: str | None = None
+    mask_colors: MaskColors = None
     other_mask_ids: Literal["error", "ignore"] = "error"
+    limit: int | None = None
+    coco: Coco = Field(default_factory=Coco)
 
 
 class Settings(FetchSettings):
     """Which images, labels and classes the run is about."""
 
     scenes: Scenes = Field(default_factory=Scenes, description="The generated pictures (kind: scenes).")
+    coco: Coco = Field(default_factory=Coco, description="The files of kind coco.")
     download: bool = Field(
         default=False,
         description="Download what is missing under root: VOC 2012 with SegmentationClassAug (2 GB), or COCO 2014 "
@@ -119,8 +135,8 @@ class Settings(FetchSettings):
         default_factory=list,
         description="Foreground classes: names in the order of their mask ids 1, 2, ..., or a "
         "mapping of name to id in the mask files (a subset of a larger data set); a mapping is renumbered "
-        "1, 2, ... by ascending id. folder takes the names of its CSV, sorted, if there are none here; coco names "
-        "its own 80.",
+        "1, 2, ... by ascending id. folder takes the names of its CSV, sorted, if there are none here; coco takes "
+        "the categories that its training images show.",
     )
     other_mask_ids: Literal["error", "ignore"] = Field(
         default="error",
@@ -137,15 +153,26 @@ class Settings(FetchSettings):
         "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored. coco: "
         "drawn from the annotations, unless there are some here.",
     )
+    mask_colors: MaskColors = Field(
+        default=None,
+        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette "
+        "with VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's "
+        "colours, of RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and "
+        "perhaps `ignore` (255) to [red, green, blue].",
+    )
     labels: Name = Field(
         default="annotations",
         description="Image labels: `annotations` for the XML files under root/Annotations, or the path "
         "(from the working directory, else from root) of a cls_labels.npy or of a CSV with the columns "
         "image_id,labels (names joined by `;`). folder: such a CSV; its column split (train, train_aug, val, test) is "
-        "optional, without it every fifth image by id is val and the others train.",
+        "optional, without it every fifth image by id is val and the others train. A column image may say where under "
+        "root the file lies.",
     )
     limit: int | None = Field(
-        default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
+        default=None,
+        ge=1,
+        le=MOST_IMAGES,
+        description="Use only the first so many images of every list, for quick runs.",
     )
 
     @field_validator("classes")
@@ -167,7 +194,7 @@ class Settings(FetchSettings):
             raise ValueError("classes: are missing; kind: voc needs the names of the foreground classes.")
         if self.kind == "coco" and (self.classes or self.labels != Settings.model_fields["labels"].default):
             raise ValueError("classes and labels: kind: coco takes both from the annotations; drop them.")
-        if self.kind == "folder" and not self.labels.endswith(".csv"):
+        if self.kind == "folder" and not self.labels.lower().endswith(TABLE_SUFFIXES):
             raise ValueError(
                 f"labels: {self.labels} is no CSV; kind: folder needs one with the columns image_id,labels."
             )
@@ -175,6 +202,8 @@ class Settings(FetchSettings):
             raise ValueError(f"root: {self.root} is given with kind: scenes; write kind: voc or folder to use it.")
         if self.download and self.kind not in DOWNLOADED:
             raise ValueError(f"download: is not for kind: {self.kind}; there are sources for {', '.join(DOWNLOADED)}.")
+        if self.download and self.kind == "coco" and self.coco != Coco():
+            raise ValueError("coco: is given with download: true, which fetches COCO 2014; drop one of the two.")
         if self.download_test and not (self.download and self.kind == "voc"):
             raise ValueError("download_test: goes with kind: voc and download: true only; drop it.")
         return self
@@ -198,7 +227,9 @@ class Settings(FetchSettings):
             "lists": Lists(**{name: getattr(self.lists, name) for name in own}),
             "expected_sizes": ExpectedSizes(),
             "scenes": Scenes(),
+            "coco": Coco(),
             "masks": None,
+            "mask_colors": None,
             "download": False,
             "download_test": False,
         }
@@ -206,7 +237,7 @@ class Settings(FetchSettings):
 
     def of_layout(self) -> "Settings":
         """Return what scenes, or the labels of COCO, depend on."""
-        return Settings(**self.model_dump(include={"kind", "root", "scenes", "limit"}))
+        return Settings(**self.model_dump(include={"kind", "root", "scenes", "coco", "other_mask_ids", "limit"}))
 
     @property
     def scored(self) -> bool:

@@ -9,13 +9,17 @@ from pathlib import Path
 
 from orandnet.dataset.download.fetching import fetch_dataset
 from orandnet.dataset.index import CLASSES, COLUMNS, PART_COLUMNS, read_file_ids, read_index, read_rows, write_rows
+from orandnet.dataset.labels import Classes
 from orandnet.dataset.layouts import coco, folder, voc
-from orandnet.dataset.layouts.entries import PARTS
+from orandnet.dataset.layouts.entries import PARTS, labels_path
 from orandnet.dataset.overview import check_parts, describe, index_rows
+from orandnet.dataset.plausibility import compare_images
 from orandnet.dataset.scenes.images import generate, settings_of_scenes
 from orandnet.dataset.settings import FetchSettings, MaskSettings, Settings
 from orandnet.dataset.survey import find_classes, survey_images, survey_masks
 from orandnet.files.atomic import atomic_path
+from orandnet.job.progress import say
+from orandnet.job.warnings import warn
 
 
 def fetch(*, output: Path, settings: FetchSettings) -> None:
@@ -44,7 +48,13 @@ def classes(*, output: Path, settings: Settings, labels: Path | None = None) -> 
         settings: which data set.
         labels: labels.csv that `layout` wrote, for scenes and coco.
     """
-    found = find_classes(_as_read(settings, labels))
+    read = _as_read(settings, labels)
+    found = find_classes(read)
+    if settings.kind == "folder" and not settings.classes:
+        for line in folder.near_names(labels_path(read)):
+            warn("near_class_names", line)
+    numbered = (f"{file_id} {name}" for file_id, name in zip(found.file_ids, found.names, strict=True))
+    say(f"dataset: classes by their ids in masks: {', '.join(numbered)}.")
     _write_json(output, {"classes": found.names, "file_ids": found.file_ids})
 
 
@@ -89,14 +99,14 @@ def ground_truth(
     rows = read_rows(index)
     if settings.kind == "coco" and settings.masks is None:
         place = labels.with_name("masks")
-        split = "val" if index.stem == "val" else "train"
-        coco.draw_coco_masks(place, settings.root, split, {row["image_id"] for row in rows}, threads=threads)
+        wanted = {row["image_id"] for row in rows}
+        coco.draw_coco_masks(place, settings, labels, part=index.stem, image_ids=wanted, threads=threads)
     elif settings.kind in ("coco", "folder"):
         place = folder.mask_folder(settings.root, settings.masks)
     else:
         place = voc.mask_folder(labels.parent if settings.kind == "scenes" else settings.root, settings.masks)
-    file_ids = read_file_ids(index)[1:].tolist()
-    _write_json(output, survey_masks(rows, settings, file_ids, place, threads=threads))
+    known = Classes(read_index(index).class_names, tuple(read_file_ids(index)[1:].tolist()))
+    _write_json(output, survey_masks(rows, settings, known, place, threads=threads))
 
 
 def run(
@@ -120,6 +130,7 @@ def run(
     """
     found = {path.stem: read_rows(path) for path in parts}
     check_parts(found, _as_read(settings, labels))
+    compare_images([row for rows in found.values() for row in rows], warn=warn)
     masks: dict[str, str] = {}
     for path in ground_truth or []:
         masks |= json.loads(path.read_text(encoding="utf-8"))["masks"]

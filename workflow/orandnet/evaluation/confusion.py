@@ -7,9 +7,11 @@ for, where it is rare, is where published code disagrees; here
     precision  TP / (TP + FP)        undefined if the class is never predicted
     recall     TP / (TP + FN)        undefined if the class is not in the truth
 
-An undefined value is nan and left out of the mean. So a class that is absent from the truth but predicted counts as
-IoU 0 and precision 0, since its false positives are errors, and it leaves recall alone. Means go over all classes,
-background included. On a data set that holds and predicts every class all conventions agree.
+An undefined value is nan, an empty cell in tables, and left out of the mean: mean precision goes over the classes that
+are predicted anywhere, mean recall over those in the truth. A method that predicts one class alone may so have a high
+mean precision; its mIoU, where each missed class counts 0, tells. A class that is absent from the truth but predicted
+counts as IoU 0 and precision 0, since its false positives are errors, and it leaves recall alone. Means go over all
+classes, background included. On a data set that holds and predicts every class all conventions agree.
 """
 
 from typing import NamedTuple

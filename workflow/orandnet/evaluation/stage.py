@@ -10,12 +10,21 @@ import numpy as np
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
+from orandnet.evaluation.doubts import doubts
 from orandnet.evaluation.settings import Settings
-from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, even_thresholds, thresholds_by_rule
+from orandnet.evaluation.sweep import (
+    WITHOUT_TRUTH,
+    confusion_by_threshold,
+    curve_of,
+    even_thresholds,
+    thresholds_by_rule,
+)
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
+from orandnet.files.thresholds import read_thresholds
 from orandnet.job.progress import track
+from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
 
 SUMMARY = ("miou", "precision", "recall", "legacy20_miou", "legacy20_precision", "legacy20_recall")
@@ -26,6 +35,7 @@ def cam(
     index: Path,
     ground_truth: Path,
     cams: list[Path],
+    otsu: Path,
     output: Path,
     curve_output: Path,
     per_class_output: Path,
@@ -39,6 +49,7 @@ def cam(
         index: list of the images (train_aug.csv, val.csv).
         ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
+        otsu: otsu.json of the method: the threshold of the rule `otsu`.
         output: summary (CSV), one row per threshold rule.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV), and the number of classes that are
             predicted there, over which the precision is the mean.
@@ -48,15 +59,19 @@ def cam(
         split: images to evaluate.
     """
     images, grid = read_index(index), even_thresholds(settings.num_thresholds)
-    thresholds = np.append(grid, background_threshold)
+    free = {"background_threshold": background_threshold, "otsu": read_thresholds(otsu).background_threshold}
+    thresholds = np.append(grid, [*free.values()])
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
-    by_threshold = scores(confusion[:-1])
+    by_threshold = scores(confusion[: len(grid)])
     curve, predicted = curve_of(grid, by_threshold), np.isfinite(by_threshold.precision).sum(-1)
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
-    chosen = thresholds_by_rule(curve, background_threshold=background_threshold)
+    chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
-    rows = ((rule, chosen[rule], *_summary(c), str(rule != "fixed").lower()) for rule, c in confusions.items())
+    rows = (
+        (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
+    )
+    _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
     columns = (column.tolist() for column in (*curve, predicted))
     _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
@@ -92,6 +107,8 @@ def prediction(
         for variant, confusion in confusions.items():
             mask = predicted.read(record.image_id, variant)
             confusion += confusion_matrix(mask, true, num_classes=images.num_classes)
+    for variant, confusion in confusions.items():
+        _warn(confusion, images, f"evaluation of {split} ({variant})" if variant else f"evaluation of {split}")
     rows = ((variant, *_summary(confusion)) for variant, confusion in confusions.items())
     _write(output, ("variant", *SUMMARY), rows)
     _write_per_class(per_class_output, "variant", images, confusions)
@@ -120,6 +137,11 @@ def _records(images: Index, split: str, path: Path) -> list[Record]:
     if not records:
         raise ValueError(f"{path}: no image is in the split {split!r}; choose a split that has images.")
     return records
+
+
+def _warn(confusion: np.ndarray, images: Index, what: str) -> None:
+    for code, message in doubts(confusion, images.class_names, what):
+        warn(code, message)
 
 
 def _summary(confusion: np.ndarray) -> tuple:

@@ -91,7 +91,7 @@ def write_manifest(outputs: list[Path], facts: dict, clock: Clock) -> None:
 
     Args:
         outputs: the artifacts of one command.
-        facts: stage, settings, code, inputs and seed, as JSON can hold them.
+        facts: stage, settings, code, inputs, seed, and `warnings` (list of `code` and `message`), as JSON holds them.
         clock: started when the command started.
     """
     content = {

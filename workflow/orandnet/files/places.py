@@ -25,6 +25,7 @@ PLACES = {
     "irn_labels": "irn/{cam}/seed{seed}/labels/{shard}.csv",
     "irn": "irn/{cam}/seed{seed}/weights.safetensors",
     "irn_walk": "irn/{cam}/seed{seed}/walk/{shard}.npz",
+    "otsu": "pseudo_mask/{method}/seed{seed}/otsu.json",
     "pseudo_mask": "pseudo_mask/{method}/seed{seed}/{shard}.csv",
     "pseudo_mask_threshold": "pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
     "segmenter": "segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",
@@ -84,6 +85,11 @@ def place(artifact: str, run: str = "{run}", **parts: object) -> str:
 def history(artifact: str, run: str = "{run}", **parts: object) -> str:
     """Return the path of the losses of a training, which lie beside its weights; see `place`."""
     return place(artifact, run, **parts).replace("weights.safetensors", "history.csv")
+
+
+def training_manifest(artifact: str, run: str = "{run}", **parts: object) -> str:
+    """Return the path of the manifest of a training, which lies beside its weights; see `place`."""
+    return place(artifact, run, **parts).replace("weights.safetensors", "weights.manifest.json")
 
 
 def first_shards(paths: Iterable[str]) -> list[str]:

@@ -14,22 +14,52 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
-from orandnet.irn.labels import count_sure, describe_sure, ir_label
+from orandnet.files.thresholds import read_thresholds
+from orandnet.irn.labels import FEW, count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
 from orandnet.job.progress import say, track
 from orandnet.job.read_ahead import read_ahead
 from orandnet.job.training_job import TrainingJob
+from orandnet.job.warnings import warn
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.maps.grid import resize_scores
 
 if TYPE_CHECKING:
     from orandnet.irn.boundary import BoundaryNetwork
 
 
-def labels(*, index: Path, cams: list[Path], output: Path, settings: LabelSettings, shard: str = "1-of-1") -> None:
-    """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them."""
+def labels(
+    *,
+    index: Path,
+    cams: list[Path],
+    output: Path,
+    settings: LabelSettings,
+    otsu: Path | None = None,
+    shard: str = "1-of-1",
+) -> None:
+    """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them.
+
+    `otsu` is otsu.json of the method, which gives the thresholds where the settings name none.
+    """
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     store = CamStore(cams)
-    write_mask_list(output, _write_labels(records, store, output.parent, settings))
+    write_mask_list(output, _write_labels(records, store, output.parent, with_thresholds(settings, otsu)))
+
+
+def with_thresholds(settings: LabelSettings, otsu: Path | None) -> LabelSettings:
+    """Return the settings with their thresholds, which otsu.json gives where they name none.
+
+    Raises:
+        ValueError: if there is no file.
+    """
+    if not settings.from_scores:
+        return settings
+    if otsu is None:
+        raise ValueError("irn.labels: names no thresholds, and --otsu no file; give one of them.")
+    found = read_thresholds(otsu)
+    return settings.model_copy(
+        update={"foreground_threshold": found.sure_foreground, "background_threshold": found.sure_background}
+    )
 
 
 def _write_labels(records: list[Record], store: CamStore, folder: Path, settings: LabelSettings) -> Iterator[dict]:
@@ -37,7 +67,7 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
     for record in track(records, "irn labels"):
         cam = store[record.image_id]
         label = ir_label(
-            read_rgb(record.image),
+            read_rgb(record.image, record.size),
             resize_scores(cam.scores, cam.size),
             cam.classes,
             foreground_threshold=settings.foreground_threshold,
@@ -49,7 +79,12 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
         sure, pixels = sure + count_sure(label), pixels + label.size
         yield {"image_id": record.image_id, "sha256": sha256}
     if pixels:
-        say(f"irn labels: {describe_sure(*(sure / pixels).tolist())}")
+        shares = (sure / pixels).tolist()
+        line = f"irn labels: {describe_sure(*shares)}"
+        if min(shares) < FEW:
+            warn("few_sure_pixels", line)
+        else:
+            say(line)
 
 
 def train(
@@ -105,7 +140,7 @@ def walk(
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).subset("train_aug"), shard)
-    write_shard(output, _walked(records, CamStore(cams), network, settings))
+    write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
 
 
 def _walked(
@@ -119,11 +154,11 @@ def _walked(
     from orandnet.training.augment import to_tensor
 
     where = network.merge.weight.device
-    read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image))) for record in records)
+    read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image, record.size))) for record in records)
     for cam, rgb in track(read, "irn walk", len(records)):
         with mixed_precision(where, settings.precision):
-            boundary = predict_boundary(network, rgb.to(where))
-        scores = torch.from_numpy(cam.scores).to(where)
+            boundary = predict_boundary(network, rgb.to(where), pad_to_window=settings.pad_to_window)
+        scores = torch.from_numpy(cam.scores).to(where) ** settings.power
         walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
         yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
 

@@ -8,6 +8,7 @@ from orandnet.networks.backbone import create_model
 from orandnet.orandnet.settings import Settings
 from orandnet.settings import Backbone
 
+FIXED_OFFSETS = (5, 9, 31)  # FCN-8s: of the windows in the scores of pool4, of pool3, and in the output
 FIRST_PADDING = 100  # FCN-8s: the input is padded so that small images survive five poolings and a 7x7 window
 
 
@@ -62,11 +63,20 @@ class Fcn8sVgg16(nn.Module):
 
     The first convolution takes maps instead of RGB, so it starts at random; the others start from ImageNet weights
     if asked for. The scores of pool3, pool4 and fc7 are added, coarse to fine.
+
+    The padding of 100 makes each finer score larger than what it is added to, and the last one larger than the input;
+    where they lie on each other is settled by padding and poolings: windows begin at cell 5 of pool4's score, at cell
+    9 of pool3's and at pixel 31 of the sum, whatever the input's size (`crops: fixed`). The official release begins
+    each at half of the height's surplus, rounded down, along both sides (`crops: official`): 5 or 4, 9 to 7, 31 to 46.
+    That is the same for 24 of the heights 100..500. For the others pool4 is added up to one cell (16 pixels) and pool3
+    up to two (of 8) aside, and the output is shifted to the top left by up to 15 pixels: by 1 at 375 rows, 3 at 500, 6
+    at 333.
     """
 
     def __init__(self, inputs: int, settings: Settings):
         """Build it for `inputs` channels."""
         super().__init__()
+        self.offsets = FIXED_OFFSETS if settings.crops == "fixed" else (None, None, None)
         vgg = create_model(Backbone(model="vgg16.tv_in1k", pretrained=settings.pretrained, weights=settings.weights))
         layers = list(vgg.features)
         layers[0] = nn.Conv2d(inputs, 64, kernel_size=3, padding=FIRST_PADDING)
@@ -92,14 +102,18 @@ class Fcn8sVgg16(nn.Module):
         pool3 = self.to_pool3(maps)
         pool4 = self.to_pool4(pool3)
         score = self.enlarge[2](self.score[2](self.to_fc7(pool4)))
-        score = self.enlarge[1](score + _crop(self.score[1](pool4), score.shape, 5))
-        score = self.enlarge[0](score + _crop(self.score[0](pool3), score.shape, 9))
-        return _crop(score, maps.shape, 31)
+        score = self.enlarge[1](score + crop(self.score[1](pool4), score.shape, self.offsets[0]))
+        score = self.enlarge[0](score + crop(self.score[0](pool3), score.shape, self.offsets[1]))
+        return crop(score, maps.shape, self.offsets[2])
 
 
-def _crop(maps: Tensor, shape: torch.Size, offset: int) -> Tensor:
-    """Return the window of `shape`'s height and width that begins at `offset` in both axes (FCN-8s's offsets)."""
+def crop(maps: Tensor, shape: torch.Size, offset: int | None) -> Tensor:
+    """Return the window of `shape`'s height and width that begins at `offset` in both axes.
+
+    None is the official release's offset: half of the height's surplus, also along the width.
+    """
     height, width = shape[-2:]
+    offset = (maps.shape[-2] - height) // 2 if offset is None else offset
     return maps[..., offset : offset + height, offset : offset + width]
 
 

@@ -30,7 +30,7 @@ class CamSamples:
         return len(self.positions)
 
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, ...]:
-        """Return the sample at `position`, mirrored with probability one half."""
+        """Return the sample at `position`, mirrored with probability one half if the settings ask for it."""
         image_id, rows = self.positions[position]
         seen, target = self.or_store[image_id], self.and_store[image_id]
         if not np.array_equal(seen.classes, target.classes):
@@ -40,7 +40,7 @@ class CamSamples:
         maps = at_stride(maps, seen, self.settings.input_stride)
         goal = at_stride(goal, seen, self.settings.input_stride)
         both = torch.cat([maps, goal, torch.ones_like(goal)], dim=1)
-        if generator.random() < 0.5:
+        if self.settings.random_flip and generator.random() < 0.5:
             both = both.flip(-1)
         if self.settings.crop_size is not None:
             both = _window(both, self.settings.crop_size, generator)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from orandnet.files.checkpoint import load_weights
+from orandnet.files.checkpoint import described, fill_network, load_weights
 from orandnet.files.store import CamStore, write_shard
 from orandnet.job.progress import track
 from orandnet.job.training_job import TrainingJob
+from orandnet.maps.flatness import warned_if_flat
 from orandnet.networks.device import place, select_device
 from orandnet.orandnet.loss import LOSSES
 from orandnet.orandnet.maps import refine
@@ -52,14 +53,14 @@ def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, devic
     tensors, metadata = load_weights(weights)
     if "orandnet" not in metadata:
         raise ValueError(f"{weights}: holds no ORANDNet; give the weights that `orandnet orandnet train` wrote.")
-    trained = Settings.model_validate_json(metadata["orandnet"])
+    trained = described(weights, metadata, "orandnet", Settings)
     network = create_network(trained.model_copy(update={"pretrained": False, "weights": None}))
-    network.load_state_dict(tensors)
+    fill_network(network, tensors, weights)
     place(network, where).eval()
     refining = settings.model_copy(update=trained.model_dump(include={"inputs", "input_stride", "loss"}))
     store = CamStore([or_cams])
     cams = (refine(network, store[image_id], refining, where) for image_id in store.image_ids)
-    write_shard(output, track(cams, "orandnet cam", len(store)))
+    write_shard(output, warned_if_flat(track(cams, "orandnet cam", len(store)), "orandnet cam"))
 
 
 COMMANDS = {"train": train, "cam": cam}

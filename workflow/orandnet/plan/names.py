@@ -44,5 +44,5 @@ def constraints(config: Config) -> dict[str, str]:
         "table": r"\w+",
         "figure": any_of([*CHARTS, *(f"{kind}_{name}" for kind in FIGURES for name in refined_ensembles(config))]),
         "format": "png|svg|pdf",
-        "image_id": r"[\w.@+=-]+",
+        "image_id": r"[^/]+",
     }

@@ -40,6 +40,12 @@ def seed_labels(config: Config, source: str, seed: int | str) -> list[str]:
     return [place("irn_labels", config.run, cam=cam, seed=seed, shard=shard) for shard in shards(config)]
 
 
+def raw_background_labels(config: Config, source: str, seed: int | str) -> list[str]:
+    """Return the same lists where the CAM of the source, of kind amn, reads them too, or nothing."""
+    reads = config.sources[source].kind == "amn" and config.cam_of(source).raw_background
+    return seed_labels(config, source, seed) if reads else []
+
+
 def seed_weights(config: Config, source: str, seed: int | str) -> list[str]:
     """Return the weights of the seed source where a source of kind amn starts from them, or nothing."""
     starts = config.classifier_of(source).amn.start_from_seed

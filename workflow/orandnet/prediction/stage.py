@@ -55,13 +55,7 @@ def trained_network(weights: Path, images: Index) -> DeepLab:
     Raises:
         ValueError: if it was trained for other classes than the index names.
     """
-    network, class_names = restore(*load_weights(weights))
-    if class_names != tuple(images.class_names):
-        raise ValueError(
-            f"{weights}: trained for the classes {class_names}, but the data set has "
-            f"{tuple(images.class_names)}; train on this data set."
-        )
-    return network
+    return restore(*load_weights(weights), class_names=images.class_names, path=weights)[0]
 
 
 def predict(
@@ -69,7 +63,7 @@ def predict(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield RGB and class probabilities of each image; one pass serves all variants."""
     multi_scale = any(variant.startswith("ms") for variant in settings.variants)
-    images = read_ahead(read_rgb(record.image) for record in records)
+    images = read_ahead(read_rgb(record.image, record.size) for record in records)
     for rgb in track(images, "prediction", len(records)):
         with mixed_precision(device, settings.precision):
             probabilities = class_probabilities(

@@ -31,23 +31,28 @@ from orandnet.report.tables import (
     unscored_rows,
     variant_table,
 )
+from orandnet.report.voc2012 import is_voc2012
 
 
 def tables(
     *,
     summaries: list[Path],
     predictions: list[Path],
+    train_aug: Path,
+    val: Path,
     pseudo_masks_output: Path,
     segmentation_output: Path,
     variants_output: Path,
     scale_scheduling_output: Path,
     settings: Settings,
 ) -> None:
-    """Write the tables, measured beside published, in percent and full precision.
+    """Write the tables, measured beside published where that compares, in percent and full precision.
 
     Args:
         summaries: summary.csv of evaluated CAMs, one per method and seed, at their places in the results.
         predictions: summary.csv of evaluated predictions, one per method, schedule, seed and split.
+        train_aug: train_aug.csv of the data set; with `val` it tells whether the data is what was published on.
+        val: val.csv.
         pseudo_masks_output: table 1 (CSV).
         segmentation_output: table 2 (CSV).
         variants_output: table 2 by inference, single or multi scale, without and with CRF (CSV).
@@ -62,16 +67,18 @@ def tables(
         return
     masks, predicted, legacy20 = measured_rows(summaries), measured_rows(predictions), settings.legacy20
     segmented = [row for row in predicted if row["variant"] == settings.variant]
-    table1 = pseudo_mask_table(masks, published("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
+    shown = is_voc2012(train_aug, val) if settings.published is None else settings.published
+    literature = published if shown else lambda name: []
+    table1 = pseudo_mask_table(masks, literature("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
     table2 = segmentation_table(
         segmented,
-        published("segmentation"),
+        literature("segmentation"),
         settings.segmentation_methods,
         schedule=settings.segmentation_schedule,
         tuned=settings.tuned_on_ground_truth,
         legacy20=legacy20,
     )
-    table3 = scale_scheduling_table(segmented, published("scale_scheduling"), settings.scale_scheduling_methods)
+    table3 = scale_scheduling_table(segmented, literature("scale_scheduling"), settings.scale_scheduling_methods)
     write_table_file(pseudo_masks_output, "pseudo_masks", table1)
     write_table_file(segmentation_output, "segmentation", table2)
     write_table_file(variants_output, "variants", variant_table(predicted, legacy20=legacy20))

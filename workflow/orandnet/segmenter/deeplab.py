@@ -1,11 +1,15 @@
 """DeepLabv1 with a large field of view (Chen et al., 2015) on a timm backbone."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orandnet.networks.backbone import create_backbone, freeze_batch_norm
+from orandnet.files.checkpoint import described, described_classes, fill_network
+from orandnet.networks.backbone import create_backbone
+from orandnet.networks.freezing import freeze_affine, freeze_batch_norm, freeze_layers
 from orandnet.segmenter.settings import TrainSettings
 from orandnet.training.optimizer import parameter_groups
 
@@ -18,8 +22,10 @@ class LargeFovHead(nn.Sequential):
     channels, dropout 0.5 and 1x1 convolutions after the first layer.
     """
 
-    def __init__(self, channels: int, *, num_classes: int, hidden_channels: int, dilation: int, dropout: float):
-        """Build the layers with DeepLab's initial values: normal of 0.01, no bias."""
+    def __init__(
+        self, channels: int, *, num_classes: int, hidden_channels: int, dilation: int, dropout: float, init: str
+    ):
+        """Build the layers, with `init` normal (of 0.01, no bias; DeepLab's) or xavier (uniform; MCTformer's)."""
         dilated = {"kernel_size": 3, "padding": dilation, "dilation": dilation}
         super().__init__(
             nn.Conv2d(channels, hidden_channels, **dilated),
@@ -28,15 +34,22 @@ class LargeFovHead(nn.Sequential):
             nn.Conv2d(hidden_channels, num_classes, **dilated),
         )
         for convolution in (self[0], self[3]):
-            nn.init.normal_(convolution.weight, std=0.01)
-            nn.init.zeros_(convolution.bias)
+            if init == "xavier":
+                nn.init.xavier_uniform_(convolution.weight)  # the bias keeps torch's initial values, as there
+            else:
+                nn.init.normal_(convolution.weight, std=0.01)
+                nn.init.zeros_(convolution.bias)
 
 
 class DeepLab(nn.Module):
     """Class scores for every pixel of an RGB image of any size."""
 
     def __init__(self, settings: TrainSettings, *, num_classes: int):
-        """Build backbone and head; `num_classes` counts background."""
+        """Build backbone and head; `num_classes` counts background.
+
+        Raises:
+            ValueError: if a layer that is to be frozen does not exist.
+        """
         super().__init__()
         self.backbone = create_backbone(settings.backbone, output_stride=settings.output_stride)
         self.head = LargeFovHead(
@@ -45,7 +58,11 @@ class DeepLab(nn.Module):
             hidden_channels=settings.hidden_channels,
             dilation=settings.dilation,
             dropout=settings.dropout,
+            init=settings.head_init,
         )
+        freeze_layers(self.backbone.stages, settings.frozen_layers)
+        if settings.freeze_affine:
+            freeze_affine(self.backbone)
         self.keeps_statistics = settings.freeze_batch_norm
 
     def forward(self, rgb: Tensor, size: tuple[int, int] | None = None) -> Tensor:
@@ -80,20 +97,28 @@ def describe(settings: TrainSettings, class_names: tuple[str, ...]) -> dict[str,
     return {"segmenter": settings.canonical_json(), "classes": json.dumps(list(class_names))}
 
 
-def restore(weights: dict[str, Tensor], metadata: dict[str, str]) -> tuple[DeepLab, tuple[str, ...]]:
+def restore(
+    weights: dict[str, Tensor],
+    metadata: dict[str, str],
+    *,
+    class_names: Sequence[str] | None = None,
+    path: Path | str = "weights",
+) -> tuple[DeepLab, tuple[str, ...]]:
     """Return the trained network in inference mode, and its class names without background.
 
     Args:
         weights: tensors of the weights file.
         metadata: what `describe` returned, read from the weights file.
+        class_names: foreground classes that it must be trained for, in order; None takes any.
+        path: the file, for messages.
 
     Raises:
-        ValueError: if they are not those of a segmenter.
+        ValueError: if they are not those of a segmenter, or one of other classes, or of another network than it says.
     """
     if "segmenter" not in metadata:
-        raise ValueError("weights: the file holds no segmenter; give what `orandnet segmenter` wrote.")
-    settings = TrainSettings.model_validate_json(metadata["segmenter"])
-    class_names = tuple(json.loads(metadata["classes"]))
-    network = DeepLab(without_pretraining(settings), num_classes=len(class_names) + 1)
-    network.load_state_dict(weights)
-    return network.eval(), class_names
+        raise ValueError(f"{path}: the file holds no segmenter; give what `orandnet segmenter` wrote.")
+    settings = described(path, metadata, "segmenter", TrainSettings)
+    names = described_classes(path, metadata, class_names)
+    network = DeepLab(without_pretraining(settings), num_classes=len(names) + 1)
+    fill_network(network, weights, path)
+    return network.eval(), names

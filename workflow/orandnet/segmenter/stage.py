@@ -43,7 +43,7 @@ def run(
         factors, pad_rgb = schedule_factors(settings, schedule), pad_color(network.backbone.normalise)
         return Task(
             network,
-            TrainingPairs(records, read_mask, settings, factors, pad_rgb),
+            TrainingPairs(records, read_mask, settings, factors, pad_rgb, job.random_seed),
             len(records),
             lambda network, batch: training_loss(network, batch, settings),
             groups=lambda: network.groups(settings.training.head_learning_rate_factor),

@@ -9,11 +9,11 @@ from torchvision.transforms.v2 import functional as color
 from orandnet.files.mask import IGNORE_INDEX
 
 
-def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return (H, W, 3) uint8 resized to `size` (H, W), bicubic with antialias."""
+def resize(rgb: np.ndarray, size: tuple[int, int], interpolation: str = "bicubic") -> np.ndarray:
+    """Return (H, W, 3) uint8 resized to `size` (H, W), bicubic or bilinear, with antialias."""
     if rgb.shape[:2] == tuple(size):
         return rgb
-    return np.array(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling[interpolation.upper()]))
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -40,8 +40,9 @@ def random_crop(
     *,
     pad_rgb: tuple[int, int, int],
     pad_mask: int = IGNORE_INDEX,
+    small_at_corner: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return a square window at a random place; a smaller image lies at a random place in the window.
+    """Return a square window at a random place; a smaller image lies at a random place in the window, or at its corner.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -50,6 +51,7 @@ def random_crop(
         generator: source of the two random numbers.
         pad_rgb: colour outside the image.
         pad_mask: id outside the image; `IGNORE_INDEX`, since nothing is known there.
+        small_at_corner: a smaller image begins at the top and at the left of the window.
 
     Returns:
         (size, size, 3) uint8 and (size, size) uint8 or None.
@@ -58,6 +60,7 @@ def random_crop(
     for length in rgb.shape[:2]:
         room = length - size
         offset = int(generator.integers(0, abs(room) + 1))
+        offset = 0 if room < 0 and small_at_corner else offset
         taken = min(length, size)
         source.append(slice(offset, offset + taken) if room > 0 else slice(0, taken))
         target.append(slice(0, taken) if room > 0 else slice(offset, offset + taken))
@@ -79,21 +82,33 @@ def color_jitter(
     contrast: float,
     saturation: float,
     hue: float,
+    random_order: bool = False,
 ) -> np.ndarray:
     """Return (H, W, 3) uint8 with brightness, contrast, saturation changed by up to the given shares.
 
     Factors are uniform in [1 - x, 1 + x]; the hue shift is uniform in [-hue, hue] of the colour circle.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        generator: source of the factors, and of the order.
+        brightness: share, 0 for none; so are `contrast` and `saturation`.
+        contrast: see there.
+        saturation: see there.
+        hue: share of the colour circle.
+        random_order: whether the order is random, or that of the arguments.
     """
     image = Image.fromarray(rgb)  # whose enhancements are twice as fast as the same on tensors
+    changes = []
     for change, amount in (
         (color.adjust_brightness, brightness),
         (color.adjust_contrast, contrast),
         (color.adjust_saturation, saturation),
     ):
-        factor = float(generator.uniform(max(0.0, 1 - amount), 1 + amount))
-        image = change(image, factor) if amount else image
-    shift = float(generator.uniform(-hue, hue)) if hue else 0.0
-    image = color.adjust_hue(image, shift) if hue else image
+        changes.append((change, amount, float(generator.uniform(max(0.0, 1 - amount), 1 + amount))))
+    changes.append((color.adjust_hue, hue, float(generator.uniform(-hue, hue)) if hue else 0.0))
+    order = generator.permutation(len(changes)) if random_order else range(len(changes))
+    for change, amount, value in (changes[place] for place in order):
+        image = change(image, value) if amount else image
     return np.array(image)
 
 

@@ -1,6 +1,6 @@
 """The images of a data set before their files have been looked into, and where its labels lie, whatever its layout."""
 
-import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,12 @@ from orandnet.dataset.settings import Settings
 
 SPLITS = ("train", "train_aug", "val", "test")
 PARTS = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}  # splits whose images are one list
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-_IMAGE_ID = re.compile(r"[\w][\w.@+=-]*")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An image: `split` of train_aug are those that are not in train."""
 
@@ -31,21 +32,64 @@ def image_id_of(field: str) -> str:
 
 
 def is_image_id(text: str) -> bool:
-    """Return whether a text can name the files of an image."""
-    return _IMAGE_ID.fullmatch(text) is not None
+    """Return whether a text can name the files of an image: one part of a path, not hidden, no control characters."""
+    return (
+        bool(text)
+        and text == text.strip()
+        and text[0] != "."
+        and not set(text) & set("/\\")
+        and not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+        and len(text.encode()) <= LONGEST_ID
+    )
 
 
-def files_by_stem(paths: Iterable[Path], suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files with one of the suffixes by name without suffix; ValueError if two share it."""
-    found: dict[str, Path] = {}
-    for path in sorted(paths):
-        if path.suffix.lower() in suffixes:
-            if path.stem in found:
-                other = found[path.stem]
-                name = other.name if other.parent == path.parent else other
-                raise ValueError(f"{path}: lies beside {name}; keep one file per image id.")
-            found[path.stem] = path
-    return found
+class FilesByStem:
+    """Files with one of some suffixes, by their name without suffix."""
+
+    def __init__(self, paths: Iterable[Path], suffixes: tuple[str, ...]):
+        """Keep the files among `paths` that have one of the suffixes, in small or large letters."""
+        self._found: dict[str, list[Path]] = {}
+        for path in sorted(paths):
+            if path.suffix.lower() in suffixes:
+                self._found.setdefault(path.stem, []).append(path)
+        self._composed: dict[str, list[str]] = {}
+        for stem in self._found:
+            self._composed.setdefault(_composed(stem), []).append(stem)
+
+    def of(self, image_ids: Iterable[str]) -> dict[str, Path]:
+        """Return the file of each image id that has one.
+
+        A letter with an accent is one character or two: such forms of a name stand for each other where no file has
+        the very name.
+
+        Raises:
+            ValueError: if an id has several files, or a file would serve two ids.
+        """
+        found, owners = {}, {}
+        for image_id in image_ids:
+            stems = [image_id] if image_id in self._found else self._composed.get(_composed(image_id), [])
+            paths = [path for stem in stems for path in self._found[stem]]
+            if len(paths) > 1:
+                other = paths[0].name if paths[0].parent == paths[1].parent else paths[0]
+                raise ValueError(f"{paths[1]}: lies beside {other}; keep one file per image id.")
+            if paths:
+                found[image_id] = paths[0]
+                if owners.setdefault(paths[0], image_id) != image_id:
+                    raise ValueError(f"{paths[0]}: is asked for by {owners[paths[0]]!r} and {image_id!r}; keep one id.")
+        return found
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def of_other_formats(paths: Iterable[Path]) -> dict[str, str]:
+    """Return stem -> what to say of a file that is named like an image but ends in no suffix that is read."""
+    return {
+        path.stem: f"{path}: is of a format that is not read; save it as one of {', '.join(IMAGE_SUFFIXES)}."
+        for path in paths
+        if path.suffix and path.suffix.lower() not in IMAGE_SUFFIXES
+    }
 
 
 def labels_path(settings: Settings) -> Path:

@@ -1,30 +1,43 @@
 """A folder of images with one CSV of labels: the layout for data of one's own."""
 
-import csv
+from collections import Counter
 from pathlib import Path
 
+from orandnet.dataset.class_names import doubtful_names, likely_slips, name_key, split_labels
 from orandnet.dataset.layouts.entries import (
     IMAGE_SUFFIXES,
     PARTS,
     SPLITS,
     Entry,
-    files_by_stem,
+    FilesByStem,
     is_image_id,
     labels_path,
+    of_other_formats,
 )
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
+from orandnet.dataset.table import Row, read_table
 
 HELD_OUT = 5  # every fifth image is val where the CSV has no splits
 
 
 def with_classes(settings: Settings) -> Settings:
-    """Return the settings with the classes of the CSV, sorted by name, unless they name some."""
+    """Return the settings with the classes of the CSV, sorted by name, unless they name some.
+
+    Numbers in names sort as numbers.
+
+    Raises:
+        ValueError: names that are hardly meant as classes, or hardly as two.
+    """
     if settings.classes:
         return settings
     path = labels_path(settings)
-    rows = read_label_rows(path)
-    names = sorted({name.strip() for row in rows for name in (row["labels"] or "").split(";")} - {""})
+    found: dict[str, str] = {}
+    for row in read_label_rows(path):
+        for name in split_labels(row.cells["labels"]):
+            found.setdefault(name, f"{path}: line {row.line}")
+    refuse(doubtful_names(found))
+    names = sorted(found, key=name_key)
     try:
         check_classes(names)
     except ValueError as error:
@@ -34,11 +47,20 @@ def with_classes(settings: Settings) -> Settings:
     return settings.model_copy(update={"classes": names})
 
 
+def near_names(path: Path) -> list[str]:
+    """Return a line on each class of a CSV that may be another one, misspelt: far fewer images, nearly the same."""
+    counts = Counter(name for row in read_label_rows(path) for name in dict.fromkeys(split_labels(row.cells["labels"])))
+    return [
+        f"{path}: {counts[rare]} images are labelled {rare!r}, {counts[frequent]} {frequent!r}; is it one class?"
+        for rare, frequent in likely_slips(counts)
+    ]
+
+
 def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None) -> list[Entry]:
     """Return the entries of train_aug, val or test; of train_aug those of train first, each in the order of its rows.
 
-    Images are looked for in all folders under the root but `leave_out`, where masks lie. Without a column `split`,
-    every fifth image by id is val and the others are train.
+    Images are looked for in all folders under the root but `leave_out`, where masks lie, or where the CSV's column
+    `image` says. Without a column `split`, every fifth image by id is val and the others are train.
 
     Raises:
         ValueError: if the root, the CSV or an image is missing, if a split is unknown, or if train or val is empty.
@@ -50,10 +72,12 @@ def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None)
         if not ids[split]:
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
     rows = [(split, image_id) for split in PARTS[part] for image_id in ids[split][: settings.limit]]
-    images = _images(settings.root, leave_out)
+    images = _images(settings.root, leave_out, path, [image_id for _, image_id in rows])
+    others = of_other_formats(settings.root.rglob("*")) if len(images) < len(rows) else {}
     refuse(
         [
-            f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+            others.get(image_id)
+            or f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
             "file's name without folder and suffix."
             for split, image_id in rows
             if image_id not in images
@@ -70,13 +94,9 @@ def mask_folder(root: Path, name: str) -> Path:
     return found
 
 
-def read_label_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV of labels; ValueError unless it has the columns image_id and labels."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"image_id", "labels"} <= {*(reader.fieldnames or ())}:
-            raise ValueError(f"{path}: has the columns {reader.fieldnames}; it needs image_id and labels.")
-        return list(reader)
+def read_label_rows(path: Path) -> list[Row]:
+    """Return the rows of a CSV of labels; ValueError unless it is whole and has the columns image_id and labels."""
+    return read_table(path, needed=("image_id", "labels"), optional=("split", "image"))
 
 
 def splits_of(path: Path) -> dict[str, str]:
@@ -85,26 +105,32 @@ def splits_of(path: Path) -> dict[str, str]:
     Raises:
         ValueError: for what is no image id and for an unknown split.
     """
-    rows = read_label_rows(path)
-    wrong = next((row["image_id"] for row in rows if not is_image_id(row["image_id"])), None)
+    rows = {row.cells["image_id"]: row for row in read_label_rows(path)}
+    wrong = next((row for image_id, row in rows.items() if not is_image_id(image_id)), None)
     if wrong is not None:
-        raise ValueError(f"{path}: {wrong!r} is no image id; write the file's name without folder and suffix.")
-    if not rows or "split" not in rows[0]:
-        ids = sorted(row["image_id"] for row in rows)
-        held_out = set(ids[HELD_OUT - 1 :: HELD_OUT])
-        return {row["image_id"]: "val" if row["image_id"] in held_out else "train" for row in rows}
-    unknown = next((row for row in rows if row["split"] not in SPLITS), None)
-    if unknown:
         raise ValueError(
-            f"{path}: {unknown['image_id']} has the split {unknown['split']!r}; write one of {', '.join(SPLITS)}."
+            f"{path}: line {wrong.line} has {wrong.cells['image_id']!r}, which is no image id; write the file's name "
+            "without folder and suffix."
         )
-    return {row["image_id"]: row["split"] for row in rows}
+    if not any("split" in row.cells for row in rows.values()):
+        held_out = set(sorted(rows)[HELD_OUT - 1 :: HELD_OUT])
+        return {image_id: "val" if image_id in held_out else "train" for image_id in rows}
+    for image_id, row in rows.items():
+        if row.cells["split"] not in SPLITS:
+            raise ValueError(
+                f"{path}: line {row.line}: {image_id} has the split {row.cells['split']!r}; write one of "
+                f"{', '.join(SPLITS)}."
+            )
+    return {image_id: row.cells["split"] for image_id, row in rows.items()}
 
 
-def _images(root: Path, leave_out: Path | None) -> dict[str, Path]:
-    """Images by id, of all folders but one."""
+def _images(root: Path, leave_out: Path | None, table: Path, image_ids: list[str]) -> dict[str, Path]:
+    """Images by id: where the table says, else in all folders but one."""
     if not root.is_dir():
         raise ValueError(f"dataset.root: there is no folder {root}; give the folder of the images.")
+    told = {row.cells["image_id"]: root / row.cells["image"] for row in read_label_rows(table) if "image" in row.cells}
+    if told:
+        return {image_id: told[image_id] for image_id in image_ids if told[image_id].is_file()}
     outside = leave_out.resolve() if leave_out else None
     inner = root / outside.relative_to(root.resolve()) if outside and root.resolve() in outside.parents else None
-    return files_by_stem((path for path in root.rglob("*") if inner not in path.parents), IMAGE_SUFFIXES)
+    return FilesByStem((path for path in root.rglob("*") if inner not in path.parents), IMAGE_SUFFIXES).of(image_ids)

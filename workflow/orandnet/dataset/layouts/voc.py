@@ -1,17 +1,21 @@
 """A folder in VOC layout: which images are in which split, and where image and mask lie."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from orandnet.dataset.layouts.entries import (
     IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
     PARTS,
     Entry,
-    files_by_stem,
+    FilesByStem,
     image_id_of,
     is_image_id,
+    of_other_formats,
 )
 from orandnet.dataset.problems import refuse, repeated
 from orandnet.dataset.settings import Lists, Settings
+from orandnet.dataset.text import read_text, text_lines
 from orandnet.job.progress import say
 
 
@@ -25,16 +29,28 @@ def read_voc(settings: Settings, part: str) -> list[Entry]:
     if not (root / "JPEGImages").is_dir():
         raise ValueError(f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012.")
     rows = [(split, image_id) for split, ids in listed_ids(settings, part).items() for image_id in ids]
-    images = files_by_stem((root / "JPEGImages").iterdir(), IMAGE_SUFFIXES)
+    images = files_in(root / "JPEGImages", IMAGE_SUFFIXES, [image_id for _, image_id in rows])
+    others = of_other_formats((root / "JPEGImages").iterdir()) if len(images) < len(rows) else {}
     refuse(
         [
-            f"{root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
+            others.get(image_id)
+            or f"{root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
             "add the image or remove the line."
             for split, image_id in rows
             if image_id not in images
         ]
     )
     return [Entry(image_id, images[image_id], split) for split, image_id in rows]
+
+
+def files_in(folder: Path, suffixes: tuple[str, ...], image_ids: Sequence[str]) -> dict[str, Path]:
+    """Return the files of a folder by id; those that are not there are looked for in the folders in it."""
+    found = FilesByStem(folder.iterdir(), suffixes).of(image_ids)
+    others = [image_id for image_id in image_ids if image_id not in found]
+    inner = [path for path in folder.iterdir() if path.is_dir()] if others else []
+    if not inner:
+        return found
+    return found | FilesByStem((path for place in inner for path in place.rglob("*")), suffixes).of(others)
 
 
 def list_files(settings: Settings, part: str) -> list[Path]:
@@ -69,17 +85,25 @@ def training_ids(settings: Settings) -> list[str]:
 def read_list(path: Path) -> list[str]:
     """Return the image ids of a list: a bare id per line, or the paths of an image and its mask."""
     ids, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(text_lines(read_text(path)), start=1):
         fields = line.split()
         if not fields:
             continue
         image_id = image_id_of(fields[0])
-        if not is_image_id(image_id) or len(fields) > 2 or (fields[1:] and "/" not in fields[1]):
-            problems.append(f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask.")
+        if not is_image_id(image_id) or len(fields) > 2 or (fields[1:] and not _is_mask(fields[1])):
+            problems.append(
+                f"{path}: line {number} is {line.strip()!r}; write an id, or the paths of image and mask. Names with "
+                "spaces go into a CSV (kind: folder)."
+            )
         ids.append(image_id)
     problems += [f"{path}: {image_id} is listed twice; remove one line." for image_id in repeated(ids)]
     refuse(problems)
     return ids
+
+
+def _is_mask(field: str) -> bool:
+    """Whether a second field of a line is a mask's file, and not VOC's 1 or -1 of a class."""
+    return "/" in field or "\\" in field or field.lower().endswith(MASK_SUFFIXES)
 
 
 def listed_ids(settings: Settings, part: str, *, quiet: bool = False) -> dict[str, list[str]]:
