@@ -53,6 +53,7 @@ ZERO = (
     "pseudo_mask.irn_background_threshold",
     "pseudo_mask.sure_margin",
     "prediction.crf_min_probability",
+    "report.gallery",
     "segmenter.dropout",
     "segmenter.label_smoothing",
     "segmenter.scale_schedule.fraction",
