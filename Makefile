@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # programs are run as its modules: their own files do not start where the folder's name has quotes or spaces in it
 PY     := $(BIN)/python
 
-.PHONY: install demo shown test bench check reference lock clean
+.PHONY: install demo shown test fuzz bench check reference rulegraph lock clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
@@ -43,11 +43,20 @@ endif
 test: install  ## style, then every test
 	$(PY) -m pytest
 
+FUZZ ?= 3000
+
+fuzz: install  ## damaged files for every reader of foreign bytes, FUZZ of them for each reader: minutes
+	ORANDNET_FUZZ_EXAMPLES=$(FUZZ) $(PY) -m pytest tests/hostile/test_fuzz.py -q
+
 bench: install  ## the package against straightforward forms of the same work; options in BENCH, such as BENCH=--help
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/compare.py $(BENCH)
 
 reference: install  ## the generated schema and key reference
 	$(PY) -m orandnet reference
+
+rulegraph: install  ## the drawing of the rules in docs/architecture.md; needs graphviz
+	$(PY) -m snakemake --configfile config.yaml --rulegraph | $(PY) images/rulegraph.py > images/rulegraph.svg.new
+	@mv images/rulegraph.svg.new images/rulegraph.svg
 
 clean:  ## forget the demo's results, keep the installation
 	@test -x $(PY) || { echo "make clean asks the installed package what config.yaml calls its run: make install first"; exit 1; }

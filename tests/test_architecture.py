@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "config", "plan", "__main__"}
+TOP = {"cli", "clean", "config", "plan", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",
@@ -118,8 +118,8 @@ def test_the_tests_lie_in_the_rooms_of_what_they_test():
     rooms = {path.name for path in PACKAGE_FOLDER.iterdir() if path.is_dir()} - {"__pycache__"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py"))}
     assert rooms <= folders
-    # what runs Snakemake; what measures; what holds against the papers' formulas
-    assert folders - rooms == {"workflow", "benchmarks", "equivalence"}
+    # what runs Snakemake; what measures; what holds against the papers' formulas; strange inputs through the commands
+    assert folders - rooms == {"workflow", "benchmarks", "equivalence", "hostile"}
 
 
 def test_the_report_reads_files_and_knows_no_network():
@@ -193,6 +193,20 @@ def test_nothing_runs_code_from_a_file(path):
         tensors_only = name == "torch.load" and ("weights_only", True) in given
         assert tensors_only or name not in UNSAFE_CALLS | {"pickle.load", "pickle.loads"}, name
         assert not given & UNSAFE_KEYWORDS, ast.unparse(call)
+
+
+OPENERS = {"Image.open", "PIL.Image.open", "imread", "matplotlib.image.imread", "plt.imread", "np.load", "numpy.load"}
+
+
+def test_pictures_come_in_through_one_door_and_every_opening_names_its_formats():
+    found = {}
+    for name, path in MODULES.items():
+        for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
+            if ast.unparse(call.func) in OPENERS:
+                found.setdefault(name, []).append({keyword.arg for keyword in call.keywords})
+        # nor under another name
+        assert not {"PIL.Image.open", "PIL.open", "imageio", "cv2", "skimage.io"} & set(imports(path)), name
+    assert found == {"orandnet.files.picture": [{"formats"}]}
 
 
 @pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)

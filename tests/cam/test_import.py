@@ -204,6 +204,21 @@ def test_scores_are_normalised_as_those_of_a_classifier(name):
     np.testing.assert_allclose(imported.NORMALISATIONS[name](raw), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("largest", [1.0, 1e-3, 1e-5, 1e-12, 1e-38])
+@pytest.mark.parametrize("name", ["max", "min_max"])
+def test_the_largest_score_is_1_however_small_the_evidence(name, largest):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+    for found in (
+        imported.NORMALISATIONS[name](ramp * np.float32(largest)),
+        NORMALISATIONS[name](torch.from_numpy(ramp * np.float32(largest))).numpy(),
+    ):
+        np.testing.assert_allclose(found, ramp, rtol=1.5e-5)  # min_max keeps 1e-5 of the level, for flat maps
+        assert found.max() == 1 if name == "max" else found.max() > 0.99998
+    for empty in (ramp * 0, ramp * 0 + (0.5 if name == "min_max" else -0.5)):
+        assert not imported.NORMALISATIONS[name](empty).any()
+        assert not NORMALISATIONS[name](torch.from_numpy(empty)).any()
+
+
 @pytest.mark.parametrize(
     ("writer", "kind", "words"),
     [
@@ -251,6 +266,17 @@ def test_missing_files_are_counted_and_the_folder_is_described(tmp_path):
     ImportFolder(settings(tmp_path, "irn", suffix="_1")).require(ids[:1])
     with pytest.raises(ValueError, match="is no folder; give the path"):
         ImportFolder(settings(tmp_path / "nowhere", "irn"))
+
+
+def test_a_file_serves_the_one_image_whose_id_it_bears(tmp_path):
+    for stem in ("11", "2007000032"):
+        write_irn(tmp_path, stem, scores())
+    folder = ImportFolder(settings(tmp_path, "irn"))
+    folder.require(["11", "2007_000032"])
+    with pytest.raises(ValueError, match="none for 2 of 3 training images: 1_1, 20070_00032"):
+        folder.require(["1_1", "11", "20070_00032"])
+    with pytest.raises(ValueError, match=r"2007000032.npy: would serve both 2007_000032 and 2007000032; name"):
+        folder.require(["2007_000032", "2007000032"])
 
 
 def test_two_files_of_one_image_are_refused(tmp_path):

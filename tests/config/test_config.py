@@ -246,6 +246,38 @@ def test_false_given_as_text_is_false():
             {"sources__own": IMPORT, "irn__initial_source": "own"},
             "irn.initial_source: 'own' is no source of kind cnn; ",
         ),
+        (
+            {"ensembles__ground_truth": {"members": ["cnn", "vit"], "output": "or"}},
+            "ensembles.ground_truth: stands for the true masks in segmenter.methods; choose another name.",
+        ),
+        ({"sources__ground_truth": {"kind": "cnn"}}, "sources.ground_truth: stands for the true masks in "),
+        (
+            {"sources__cnn__classifier": {"backbone": {"model": "resnet5000"}}},
+            "sources.cnn.classifier.backbone.model: timm has no model 'resnet5000'; did you mean 'resnet50'?",
+        ),
+        (
+            {"sources__vit__classifier": {"vit": {"stem": {"model": "resnet50.x"}}}},
+            "sources.vit.classifier.vit.stem.model: timm's 'resnet50' has no weights 'x'; they are ",
+        ),
+        (
+            {"irn__boundary": {"backbone": {"model": "resnet5000"}}},
+            "irn.boundary.backbone (of cnn).model: timm has no model 'resnet5000'; ",
+        ),
+        (
+            {"segmenter__backbone": {"model": "resnet5000"}},
+            "segmenter.backbone.model: timm has no model 'resnet5000'; ",
+        ),
+        ({"prediction__splits": ["val", "val"]}, "prediction.splits: ['val', 'val'] names one twice; drop the "),
+        ({"prediction__variants": ["ss", "ss"]}, "prediction.variants: ['ss', 'ss'] names one twice; drop the "),
+        ({"prediction__scales": [1, 1]}, "prediction.scales: [1.0, 1.0] names one twice; "),
+        ({"segmenter__schedules": ["scale", "scale"]}, "segmenter.schedules: ['scale', 'scale'] names one twice; "),
+        ({"sources__cnn__cam": {"scales": [1, 1]}}, "sources.cnn.cam.scales: [1.0, 1.0] names one twice; "),
+        (
+            {"report__segmentation_methods": ["ours", "ours"]},
+            "report.segmentation_methods: ['ours', 'ours'] names one ",
+        ),
+        ({"export__voc": ["ours", "ours"]}, "export.voc: ['ours', 'ours'] names one twice; "),
+        ({"cam": None}, "cam: is None, but holds keys; write them below it, or leave the key out."),
         ({"irn__initial_source": "vit"}, "irn.initial_source: 'vit' is no source of kind cnn; "),
         ({"segmenter__initial_source": "x"}, "segmenter.initial_source: 'x' is no source of kind cnn; "),
         ({"report__segmentation_methods": ["best"]}, "report.segmentation_methods: 'best' is not made by this run; "),

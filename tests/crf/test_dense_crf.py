@@ -103,6 +103,17 @@ def test_leaving_out_improbable_labels_keeps_nearly_every_label():
     np.testing.assert_allclose(pruned.sum(axis=0), 1, atol=1e-4)
 
 
+def test_of_many_labels_the_most_probable_one_of_a_pixel_stays_in_the_crf():
+    rgb = two_halves()
+    probabilities = np.ones((201, 24, 32), dtype=np.float32)
+    probabilities[5, :, :16], probabilities[9, :, 16:] = 1.8, 1.9  # below 0.01, both
+    probabilities /= probabilities.sum(axis=0)
+    pruned = crf_from_probabilities(rgb, probabilities, settings=SETTINGS)
+    whole = crf_from_probabilities(rgb, probabilities, settings=SETTINGS, min_probability=0)
+    assert np.unique(whole.argmax(0)).tolist() == [5, 9]
+    np.testing.assert_array_equal(pruned.argmax(0), whole.argmax(0))
+
+
 def test_several_predictions_of_an_image_have_the_results_they_have_alone():
     rgb, probabilities = two_halves(60, 80), smooth_probabilities(6, 60, 80).reshape(2, 3, 60, 80)
     probabilities /= probabilities.sum(axis=1, keepdims=True)

@@ -1,8 +1,10 @@
 """Downloads go on after a broken connection, are checked, and nothing is unpacked outside its folder."""
 
+import gzip
 import hashlib
 import io
 import json
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -153,6 +155,44 @@ def test_a_damaged_archive_is_named(tmp_path):
     content[content.index(b"content")] ^= 1
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.zip: cannot be unpacked \(Bad CRC"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def bomb_zip():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", bytes(200 * 2**20))
+    return file.getvalue()
+
+
+def bomb_tar():
+    return gzip.compress(tar_of(("a.txt", bytes(200 * 2**20))), compresslevel=1)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.zip", bomb_zip), ("a.tar.gz", bomb_tar)])
+def test_an_archive_that_would_fill_the_disk_is_refused_before_anything_is_written(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content())
+    with pytest.raises(ValueError, match=rf"{name}: unpacks to more than \d+ MiB .* do not use"):
+        unpack(tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 5, 9, 200, 1100])
+def test_a_tar_that_was_cut_off_is_refused_wherever(tmp_path, cut):
+    whole = tar_of(("a.bin", bytes(range(256)) * 8), ("b.bin", bytes(range(256)) * 8))
+    for name, content in (("a.tar.gz", gzip.compress(whole)[:-cut]), ("a.tar", whole.rstrip(b"\0")[:-cut])):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name}: cannot be unpacked"):
+            unpack(tmp_path / name, tmp_path / "out")
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+
+def test_an_encrypted_zip_is_named(tmp_path):
+    content = bytearray(zip_of(("a.txt", b"content " * 9)))
+    content[6] |= 1
+    content[content.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.zip: cannot be unpacked \(.*encrypted"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from orandnet.dataset.image import read_rgb
 
@@ -54,13 +54,56 @@ def test_a_transparent_palette_is_laid_over_white(tmp_path):
     assert read_rgb(tmp_path / "a.png").tolist() == [[[255, 255, 255]]]
 
 
-@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
-def test_a_turned_image_is_refused(tmp_path, orientation):
+TURNED = {
+    1: RGB,
+    2: RGB[:, ::-1],
+    3: RGB[::-1, ::-1],
+    4: RGB[::-1],
+    5: RGB.transpose(1, 0, 2),
+    6: RGB[::-1].transpose(1, 0, 2),
+    7: RGB[::-1, ::-1].transpose(1, 0, 2),
+    8: RGB[:, ::-1].transpose(1, 0, 2),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_an_image_is_turned_as_viewers_turn_it(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
-    with pytest.raises(ValueError, match=rf"a.jpg: EXIF orientation is {orientation}, not 1; turn the pixels"):
-        read_rgb(tmp_path / "a.jpg")
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    expected = TURNED[orientation]
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), expected)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png", expected.shape[:2]), expected)
+
+
+def test_an_image_that_was_replaced_by_one_of_another_size_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"a.png: has 2 x 3 pixels \(W x H\), the index says 4 x 3; run .* again"):
+        read_rgb(saved(tmp_path, Image.fromarray(RGB)), (3, 4))
+
+
+def faulty_exif():
+    """Name -> options with which Pillow writes a block that says nothing of the orientation."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Raw profile type exif", "\nexif\n   6\n457869660000zz")
+    nine = Image.Exif()
+    nine[0x0112] = 9
+    one_as_text = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\x001\0\0\0\0\0\0\0"
+    return {
+        "a.jpg": {"exif": b"Exif\0\0XXXXgarbage"},
+        "b.png": {"exif": b"Exif\0\0XXXX"},
+        "c.png": {"pnginfo": text},
+        "d.jpg": {"exif": one_as_text},
+        "e.jpg": {"exif": nine},
+        "f.jpg": {"exif": b"Exif\0\0II*\0\xff\xff\xff\xff"},
+        "g.webp": {"exif": b"Exif\0\0MM"},
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize(("name", "options"), faulty_exif().items())
+def test_a_faulty_exif_block_says_nothing_of_the_pixels(tmp_path, name, options):
+    Image.fromarray(np.full((8, 12, 3), 77, np.uint8)).save(tmp_path / name, **options)
+    assert read_rgb(tmp_path / name).shape == (8, 12, 3)
 
 
 def test_an_upright_tag_is_fine(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import COLUMNS, read_index, read_rows
 from orandnet.dataset.layouts.voc import read_list
 from orandnet.dataset.mask_ids import translated, unknown_ids
@@ -214,11 +215,115 @@ def test_a_truncated_image_is_named(settings):
     refused(settings, "a3.jpg", "cannot be decoded")
 
 
-def test_a_turned_image_is_refused_with_the_way_out(settings):
+def turn(settings, image_id, orientation, rgb=None):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    write_image(settings.root, "a2", np.zeros((*SIZE, 3), np.uint8), exif=exif)
+    exif[0x0112] = orientation
+    return write_image(settings.root, image_id, np.zeros((*SIZE, 3), np.uint8) if rgb is None else rgb, exif=exif)
+
+
+def test_a_mask_tells_whether_its_image_was_turned_by_exif(settings, tmp_path, capsys):
+    turn(settings, "a1", 6)  # its mask has the size of the file, as a tool makes it that ignores EXIF
+    turn(settings, "a2", 8)
+    write_mask(settings.root / "SegmentationClass/a2.png", np.zeros(SIZE[::-1], np.uint8))  # as of a viewer
+    turn(settings, "c1", 5)  # no mask
+    index = index_of(settings, tmp_path / "out")
+    sizes = {record.image_id: record.size for record in index.records}
+    assert sizes == {"a1": SIZE[::-1], "a2": SIZE[::-1], "a3": SIZE, "b1": SIZE, "c1": SIZE[::-1]}
+    truth = true_masks(tmp_path / "out")
+    as_stored = truth.read("a3")  # of the same pixels as the mask of a1, whose image EXIF turns clockwise
+    np.testing.assert_array_equal(truth.read("a1"), np.rot90(as_stored, -1))
+    assert not truth.read("a2").any()
+    assert all(read_rgb(record.image, record.size).shape[:2] == record.size for record in index.records)
+    assert "a1.jpg: is turned as its EXIF orientation says, as are 1 further images." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4])
+def test_an_image_that_exif_turns_within_its_size_is_refused_beside_a_mask(settings, orientation):
+    turn(settings, "a2", orientation)
+    refused(settings, "a2.jpg", f"EXIF orientation is {orientation}", "exiftran -ai")
+
+
+def test_a_square_beside_a_mask_leaves_open_whether_it_is_turned(settings):
+    turn(settings, "a2", 6, np.zeros((12, 12, 3), np.uint8))
+    write_mask(settings.root / "SegmentationClass/a2.png", np.zeros((12, 12), np.uint8))
     refused(settings, "a2.jpg", "EXIF orientation is 6", "exiftran -ai")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "bmp", "webp", "TIFF"])
+def test_other_formats_of_photographs_are_read(settings, suffix):
+    path = settings.root / "JPEGImages/a2.jpg"
+    Image.open(path).save(path.with_suffix(f".{suffix}"))
+    path.unlink()
+    assert survey(settings).rows[1]["image"].endswith(f".{suffix}")
+
+
+def test_an_image_of_a_format_that_is_not_read_is_named_with_those_that_are(settings):
+    path = settings.root / "JPEGImages/a2.jpg"
+    path.rename(path.with_suffix(".heic"))
+    refused(settings, "a2.heic", "format that is not read", ".webp")
+
+
+def color(settings, image_id, table, mode="RGB"):
+    """Put a mask in colours in the place of one of ids."""
+    path = settings.root / f"SegmentationClass/{image_id}.png"
+    ids = np.array(Image.open(path))
+    rgb = np.zeros((*ids.shape, 3), np.uint8)
+    for index, its in table.items():
+        rgb[ids == index] = its
+    Image.fromarray(rgb).convert(mode).save(path)
+    return ids
+
+
+VOC = {1: (128, 0, 0), 2: (0, 128, 0), 255: (224, 224, 192)}
+OWN = {0: (9, 9, 9), 1: (250, 0, 0), 2: (0, 0, 250), 255: (255, 255, 255)}
+OWN_NAMES = {"background": (9, 9, 9), "cat": (250, 0, 0), "dog": (0, 0, 250), "ignore": (255, 255, 255)}
+
+
+@pytest.mark.parametrize(("table", "key"), [(VOC, "voc"), (OWN, OWN_NAMES)])
+def test_masks_in_colours_are_read_by_voc_s_table_or_one_s_own(settings, tmp_path, table, key):
+    ids = {"a1": color(settings, "a1", table)}
+    refused(settings, "a1.png", "mode RGB", "dataset.mask_colors")
+    ids |= {image_id: color(settings, image_id, table) for image_id in ("a2", "a3", "b1")}
+    index_of(changed(settings, mask_colors=key), tmp_path / "out")
+    for image_id, expected in ids.items():
+        part = "val" if image_id == "b1" else "train_aug"
+        np.testing.assert_array_equal(true_masks(tmp_path / "out", part).read(image_id), expected)
+
+
+def test_a_colour_outside_the_table_is_refused_with_its_place(settings):
+    color(settings, "a1", VOC)
+    path = settings.root / "SegmentationClass/a1.png"
+    image = Image.open(path)
+    image.putpixel((7, 3), (1, 2, 3))
+    image.save(path)
+    refused(changed(settings, mask_colors="voc"), "a1.png", "(1, 2, 3)", "x 7, y 3", "mask_colors")
+    image.convert("RGBA").save(path)
+    refused(changed(settings, mask_colors="voc"), "a1.png", "(1, 2, 3)", "x 7, y 3")
+
+
+@pytest.mark.parametrize(
+    ("colors", "words"),
+    [
+        ({"cat": (1, 1, 1), "dog": (2, 2, 2)}, "has no colour of background"),
+        ({**OWN_NAMES, "cow": (3, 3, 3)}, "names cow, no class"),
+        ({**OWN_NAMES, "dog": (9, 9, 9)}, "[9, 9, 9] stands for two classes"),
+    ],
+)
+def test_a_table_of_colours_has_to_be_one_of_the_classes(settings, colors, words):
+    refused(changed(settings, mask_colors=colors), "dataset.mask_colors", words)
+
+
+def test_a_palette_that_an_editor_reordered_is_refused_or_read_by_colour(settings, tmp_path):
+    for image_id in ("a1", "a2", "a3", "b1"):
+        ids = color(settings, image_id, VOC)
+        path = settings.root / f"SegmentationClass/{image_id}.png"
+        Image.open(path).quantize(4).save(path)
+        if image_id == "a1":
+            refused(settings, "a1.png", "VOC's colours at other ids", "mask_colors: voc")
+    index_of(changed(settings, mask_colors="voc"), tmp_path / "out")
+    np.testing.assert_array_equal(true_masks(tmp_path / "out", "val").read("b1"), ids)
+    moved = survey(changed(settings, mask_colors="indices", other_mask_ids="ignore"))  # the user's word counts
+    assert moved.ground_truth["val"]["colors"] == "indices"
 
 
 def test_a_mask_of_another_size_is_named_with_both_sizes(settings):

@@ -156,7 +156,7 @@ def evaluate(tmp_path):
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat"]}))
     masks = {name: str(tmp_path / f"{name}.png") for name in "ab"}
-    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "masks": masks}
+    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "colors": None, "turned": {}, "masks": masks}
     (tmp_path / "truth.json").write_text(json.dumps(truth))
 
     def evaluate(listed=listed, split="val"):

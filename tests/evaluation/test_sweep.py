@@ -153,7 +153,13 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat", "dog"]}))
     masks = {name: str(tmp_path / f"{name}.png") for name in "abc"}
-    truth = {"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error", "masks": masks}
+    truth = {
+        "ids": {"0": 0, "1": 1, "2": 2, "255": 255},
+        "other_ids": "error",
+        "colors": None,
+        "turned": {},
+        "masks": masks,
+    }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     write_shard(tmp_path / "1-of-1.npz", cams)
     names = ("output", "curve_output", "per_class_output")

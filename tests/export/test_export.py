@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from orandnet import cli
+from orandnet.dataset.image import read_rgb
 from orandnet.dataset.settings import Settings
 from orandnet.dataset.stage import make_all
 from orandnet.export import archive
@@ -166,6 +167,17 @@ def test_links_hold_when_the_project_moves_and_a_new_export_replaces_them(result
     moved.rename(tmp_path)
     voc_export(results, "copy")
     assert not image.is_symlink()
+
+
+def test_an_image_that_exif_turns_is_exported_as_the_masks_have_it(results, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    noise = np.random.default_rng(1).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "voc/JPEGImages/a1.jpg", exif=exif, quality=95)
+    with Image.open(voc_export(results, "link") / "JPEGImages/a1.jpg") as image:
+        assert image.format == "PNG"
+        assert not image.getexif()
+        np.testing.assert_array_equal(np.array(image), read_rgb(tmp_path / "voc/JPEGImages/a1.jpg", SIZE))
 
 
 def test_a_missing_image_is_named_before_anything_points_to_it(results, tmp_path, capsys):

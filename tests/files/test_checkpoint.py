@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -65,9 +66,17 @@ def test_only_safetensors_are_read(tmp_path, content):
 
 def test_pytorchs_pickles_and_missing_files_are_refused(tmp_path):
     torch.save(tensors(), tmp_path / "w.pth")
-    for name in ("w.pth", "missing"):
-        with pytest.raises(ValueError, match="not a readable safetensors file"):
-            load_weights(tmp_path / name)
+    with pytest.raises(ValueError, match=r"w.pth: not a readable safetensors file"):
+        load_weights(tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"missing: there is no such weights file"):
+        load_weights(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("metadata", ["{not json", "[1]", '{"key": 3}', "[" * 9999])
+def test_metadata_that_are_not_ours_are_refused_by_the_file_s_name(tmp_path, metadata):
+    safetensors.torch.save_file({"a": torch.ones(2)}, tmp_path / "w.safetensors", metadata={"orandnet": metadata})
+    with pytest.raises(ValueError, match=r"w.safetensors: not a readable safetensors file"):
+        load_weights(tmp_path / "w.safetensors")
 
 
 class Network(nn.Module):

@@ -1,5 +1,11 @@
 """Masks keep their ids through the file, and lists keep masks honest."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from orandnet.files import atomic
 from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import MaskList, read_mask, read_mask_list, voc_palette, write_mask, write_mask_list
+from orandnet.files.mask import MaskList, read_mask, read_mask_list, write_mask, write_mask_list
+from orandnet.files.palette import voc_palette
 
 MASK = np.array([[0, 1, 255], [2, 20, 0]], dtype=np.uint8)
 
@@ -129,6 +137,42 @@ def test_a_failed_write_leaves_the_older_file_and_nothing_else(tmp_path):
         write_half()
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from orandnet.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write beyond the limit fails as on a full disk: no name is told
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+main(["dataset", "layout", "--output", "out/scenes/labels.csv", "--settings", "{}"])
+"""
+
+
+def test_a_disk_without_room_is_one_line_with_the_file_that_did_not_fit(tmp_path):
+    package = Path(voc_palette.__code__.co_filename).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", FULL],
+        env={"PYTHONPATH": str(package)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert re.fullmatch(
+        r"orandnet dataset: out/\.?scenes\S*: File too large; make room, or have results/ on .*", line
+    ), line
+
+
+def test_a_synced_file_is_on_the_disk_before_its_name_is(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(atomic.os, "fsync", lambda descriptor: steps.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    replace = os.replace
+    monkeypatch.setattr(atomic.os, "replace", lambda a, b: steps.append("renamed") or replace(a, b))
+    with atomic_path(tmp_path / "a.txt", synced=True) as temporary:
+        temporary.write_text("new")
+    assert steps == [str(temporary), "renamed", str(tmp_path)]
 
 
 def test_a_finished_write_takes_the_place_of_the_older_file(tmp_path):

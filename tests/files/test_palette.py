@@ -35,7 +35,7 @@ def test_a_mask_that_a_program_converted_to_colours_and_back_is_refused(tmp_path
     if np.array_equal(np.array(converted), mask):
         pytest.skip("the program kept the ids")
     with pytest.raises(
-        ValueError, match=r"b.png: the palette holds VOC's colours at other ids \(.*; save it with the ids"
+        ValueError, match=r"b.png: the palette holds VOC's colours at other ids \(.*; save it as it was made"
     ):
         read_mask(tmp_path / "b.png")
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -164,6 +165,76 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path, offset, s
     forged = Forged(torch._utils._rebuild_tensor_v2, (storage, offset, shape, strides, False, {}))
     with pytest.raises(ValueError, match=r"a.npy: not a readable .npy file \(a tensor"):
         read_pickled_npy(save(tmp_path / "a.npy", {"a": forged}))
+
+
+def raw(path, pickled, shape=()):
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": shape})
+        file.write(pickled)
+    return path
+
+
+def test_a_tensor_that_repeats_its_numbers_is_refused_whatever_its_size(tmp_path):
+    storage = torch.storage.TypedStorage([1.0], dtype=torch.float32, _internal=True)
+    forged = Forged(torch._utils._rebuild_tensor_v2, (storage, 0, (1, 10**6, 10**6), (0, 0, 0), False, {}))
+    with pytest.raises(
+        ValueError, match=r"a.npy: .*\(1, 1000000, 1000000\) that repeats 1 numbers; save it contiguous"
+    ):
+        read_pickled_npy(save(tmp_path / "a.npy", {"a": forged}))
+
+
+DEEP = b"\x80\x04" + b")" + b"\x85" * 10**6
+DOUBLED = b"\x80\x04)\x94" + b"".join(b"0h" + bytes([row]) + b"h" + bytes([row]) + b"\x86\x94" for row in range(60))
+LISTS = b"\x80\x04]\x94K\x01a" + b"".join(b"0]\x94h" + bytes([row]) + b"ah" + bytes([row]) + b"a" for row in range(60))
+
+
+@pytest.mark.parametrize(
+    ("pickled", "words"),
+    {
+        "a key nested a million deep": (b"\x80\x04}" + DEEP[2:] + b"K\x01s.", "tuples are nested to more than"),
+        "a value nested so": (DEEP + b".", "tuples are nested to more than"),
+        "a key of 2 to the 60 parts": (DOUBLED + b"}" + b"h\x3cK\x01s.", "tuples are nested to more than"),
+        "a set of them": (b"\x80\x04(" + DOUBLED[2:] + b"\x91.", "tuples are nested to more than"),
+        "lists of 2 to the 60 parts": (LISTS + b".", "holds more than"),
+        "a list that holds itself": (b"\x80\x04]\x94h\x00a.", "holds itself"),
+        "a list nested a hundred thousand deep": (b"\x80\x04" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".", None),
+        "text that is not there": (b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"a.", ""),
+    }.values(),
+    ids=lambda value: "",
+)
+def test_a_pickle_that_asks_for_too_much_is_refused_at_once(tmp_path, pickled, words):
+    path = raw(tmp_path / "a.npy", pickled)
+    start = time.process_time()
+    if words is None:  # deep, but no larger than its file
+        assert isinstance(read_pickled_npy(path), list)
+    else:
+        with pytest.raises(ValueError, match=rf"a.npy: not a readable .npy file .*{words}"):
+            read_pickled_npy(path)
+    assert time.process_time() - start < 8
+
+
+def test_a_storage_cannot_nest_tuples_either(tmp_path):
+    content = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + b"\x80\x02}" + DEEP[2:] + b"K\x01s."
+    path = save(tmp_path / "a.npy", {"a": Forged(torch.storage._load_from_bytes, (content,))}, protocol=2)
+    with pytest.raises(ValueError, match=r"a.npy: .*tuples are nested to more than"):
+        read_pickled_npy(path)
+
+
+def test_a_header_that_promises_more_than_the_file_holds_is_refused_unread(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (1, 10**6, 10**6)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(ValueError, match=r"a.npy: .* takes 4000000000000 bytes, and there are 0"):
+        read_pickled_npy(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.arange(99))
+    with pytest.raises(ValueError, match=r"a.npy: has 920 bytes, and a .npy file here has 500 at most"):
+        read_pickled_npy(tmp_path / "a.npy", most_bytes=500)
+
+
+def test_labels_that_share_their_vectors_are_no_bomb(tmp_path):
+    vector = np.zeros(20, np.float32)
+    labels = {f"2007_{number:06}": vector for number in range(3000)}
+    assert len(read_pickled_npy(save(tmp_path / "a.npy", labels))) == 3000
 
 
 def test_a_reference_to_another_file_is_refused(tmp_path):

@@ -75,6 +75,13 @@ def test_what_slurm_assigned_is_left_alone(start):
 
 def test_zero_gpus_hide_every_device(start):
     assert start(0)[1] == ""
+    assert start(0, SLURM_JOB_ID="7", SLURM_STEP_GPUS="3", CUDA_VISIBLE_DEVICES="3")[1] == ""  # within an allocation
+    assert start(0, SLURM_JOB_ID="7", ORANDNET_ON_CLUSTER="1")[1] == ""  # a submitted job without devices
+
+
+def test_a_submitted_job_keeps_devices_that_snakemake_does_not_count(start):
+    asked = {"SLURM_JOB_ID": "7", "SLURM_STEP_GPUS": "3", "ORANDNET_ON_CLUSTER": "1"}
+    assert start(0, CUDA_VISIBLE_DEVICES="3", **asked)[1] == "3"
 
 
 @pytest.mark.parametrize(("named", "gpus"), [("0,1", ["0", "1"]), ("", []), ("-1", []), (" 2 , GPU-x", ["2", "GPU-x"])])

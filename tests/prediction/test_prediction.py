@@ -138,7 +138,13 @@ def data_set(tmp_path):
     (tmp_path / "dataset" / "index.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "dataset" / "classes.json").write_text('{"classes": ["cat", "dog"]}')
     masks = {f"i{number}": f"{tmp_path}/masks/i{number}.png" for number in range(len(rows) - 1)}
-    ids = {"ids": {"0": 0, "1": 1, "2": 2, "255": 255}, "other_ids": "error", "masks": masks}
+    ids = {
+        "ids": {"0": 0, "1": 1, "2": 2, "255": 255},
+        "other_ids": "error",
+        "colors": None,
+        "turned": {},
+        "masks": masks,
+    }
     (tmp_path / "dataset" / "ground_truth.json").write_text(json.dumps(ids))
     return tmp_path
 

@@ -85,7 +85,7 @@ def results(tmp_path):
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "classes.json").write_text(json.dumps({"classes": ["cat"]}))
     masks = {name: f"{tmp_path}/{name}_mask.png" for name in "ab"}
-    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "masks": masks}
+    truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "colors": None, "turned": {}, "masks": masks}
     (tmp_path / "ground_truth.json").write_text(json.dumps(truth))
     files = {"curves": [], "cams": [], "masks": []}
     for seed in (1, 0):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orandnet.files.mask import encode_mask, voc_palette, write_mask, write_mask_list
+from orandnet.files.mask import encode_mask, write_mask, write_mask_list
+from orandnet.files.mask_colors import voc_palette
 from orandnet.submission.archive import FOLDER
 from orandnet.submission.settings import Settings
 from orandnet.submission.stage import validate, write

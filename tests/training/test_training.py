@@ -19,7 +19,7 @@ from orandnet.training import loop
 from orandnet.training.optimizer import build_optimizer, parameter_groups
 from orandnet.training.schedule import SCHEDULES, rate_factor
 from orandnet.training.settings import Training
-from orandnet.training.state import FILE, remove_state, save_state
+from orandnet.training.state import DAMAGED, FILE, remove_state, save_state
 from toy_training import SETTINGS, Toy, after_steps, noisy_sample, toy_loss, train
 
 OPTIMIZERS = {
@@ -225,6 +225,47 @@ def test_a_state_of_another_training_is_not_taken_up(tmp_path, uninterrupted):
     with pytest.raises(SystemExit):
         train(tmp_path, loss=stopping, key="another")
     assert train(tmp_path) == uninterrupted["sgd"]
+
+
+def garbage(content):
+    return b"garbage" * 99
+
+
+def cut_off(content):
+    return content[:-40]
+
+
+def one_bit_changed(content):
+    return content[:-40] + bytes([content[-40] ^ 1]) + content[-39:]
+
+
+def of_a_huge_header(content):
+    return (2**60).to_bytes(8, "little") + content[8:]
+
+
+def without_progress(content):
+    return content.replace(b'\\"progress\\"', b'\\"progresx\\"')
+
+
+@pytest.mark.parametrize("damage", [garbage, cut_off, one_bit_changed, of_a_huge_header, without_progress])
+def test_a_damaged_state_is_set_aside_and_the_training_starts_anew(tmp_path, uninterrupted, capsys, damage):
+    with pytest.raises(SystemExit):
+        train(tmp_path, loss=after_steps(2, lambda: os.kill(os.getpid(), signal.SIGINT)))
+    state = tmp_path / ".state" / FILE
+    content = state.read_bytes()
+    assert damage(content) != content
+    state.write_bytes(damage(content))
+    seen = []
+
+    def loss(network, batch):
+        seen.append((tmp_path / ".state" / DAMAGED).is_file())
+        return toy_loss(network, batch)
+
+    assert train(tmp_path, loss=loss) == uninterrupted["sgd"]
+    assert seen == [True] * 6
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "set aside" in line]
+    assert str(state) in line
+    assert line.endswith("the training starts anew.")
 
 
 def test_signal_handlers_are_given_back(tmp_path):

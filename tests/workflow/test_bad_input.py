@@ -163,3 +163,11 @@ def test_a_missing_data_folder_is_named_by_its_key(trained):
     assert "dataset.root" in line
     assert "nowhere" in line
     assert "rule classifier:" not in printed
+
+
+def test_a_key_that_stands_twice_in_a_config_is_named_before_any_job(fresh):
+    (fresh.folder / "twice.yaml").write_text(TINY.read_text() + "\nshards: 3\n")
+    code, printed = fresh.snakemake("--dry-run", "--configfile", "twice.yaml")
+    assert code != 0
+    assert "config: twice.yaml: line " in printed.replace(str(fresh.folder) + "/", "")
+    assert "has the key 'shards' of line " in printed

@@ -1,15 +1,20 @@
 """Exports as jobs of the workflow, and of all that a run leaves."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from orandnet import cli
+from orandnet.clean.stale import stale_files
+from orandnet.config.sections import deep_update, load
 from orandnet.dataset.index import read_index, read_rows
 from orandnet.export.archive import read_archive
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import resize_scores
+from orandnet.plan.artifacts import packed
 
 pytestmark = pytest.mark.pipeline
 
@@ -89,3 +94,32 @@ def test_the_maps_of_a_finished_run_are_the_same_in_irn_s_files(finished, tmp_pa
         assert (content["keys"].numpy() + 1).tolist() == cam.classes.tolist()
         np.testing.assert_array_equal(content["cam"].numpy(), cam.scores)
         np.testing.assert_array_equal(content["high_res"], resize_scores(cam.scores, sizes[image_id]))
+
+
+def test_a_finished_run_holds_what_its_plan_lists_and_of_another_config_the_rest_is_stale(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    config = yaml.safe_load((finished.folder / "tiny.yaml").read_text())
+    results = Path("results/tiny")
+    assert stale_files(load(config), results) == []
+    changed = load(deep_update(config, {"shards": 1, "ensembles": {"naive": {"output": "or"}}}) | {"seeds": [0]})
+    stale = {path.relative_to(results).as_posix() for path in stale_files(changed, results)}
+    assert {"cam/vit/seed0/1-of-2.npz", "pseudo_mask/ours/seed0/2-of-2.csv", "irn/ours/seed0/walk/1-of-2.npz"} <= stale
+    assert {name.split("/")[0] for name in stale} == {"cam", "fusion", "orandnet", "irn", "pseudo_mask", "prediction"}
+    assert not any("weights" in name or "summary" in name for name in stale)
+    assert results / "classifier/vit/seed0/weights.safetensors" in stale_files(load(config | {"seeds": [1]}), results)
+
+
+def test_a_pack_holds_nothing_of_an_older_config(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    place = ("--index", "results/tiny/dataset/index.csv", "--results", "results/tiny")
+    config = load(yaml.safe_load((finished.folder / "tiny.yaml").read_text()) | {"seeds": [0]})
+    found = {}
+    for name, changes in (("same", {}), ("changed", {"shards": 4, "segmenter": {"methods": {"ours": "ours"}}})):
+        its = load(deep_update(config.model_dump(exclude_unset=True), changes))
+        trail = tmp_path / f"{name}.zip"
+        arguments = ("--image-id=train_000001", *place, "--output", str(trail), "--planned", *packed(its))
+        cli.main(["export", "pack", *arguments])
+        found[name] = json.loads(read_archive(trail)["trail.json"])
+    assert len(found["same"]["artifacts"]) > 10
+    assert found["changed"]["artifacts"] == {}  # all of it lies in shards of two
+    assert {name.split("/")[1] for name in found["changed"]["networks"] if name.startswith("segmenter/")} == {"ours"}

@@ -15,7 +15,7 @@ from PIL import Image
 from checkout import Checkout
 from orandnet.dataset.index import read_index
 from orandnet.files.manifest import sha256
-from orandnet.files.mask import voc_palette
+from orandnet.files.mask_colors import voc_palette
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import grid_shape
 

@@ -2,11 +2,13 @@
 
 import re
 import tomllib
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 import yte
+from snakemake.iocontainers import ResourceList
+from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from checkout import ROOT
 
@@ -35,6 +37,17 @@ def test_gpu_jobs_go_to_the_gpu_partition_and_all_others_to_the_default_one():
     assert profile["default-resources"] == {"slurm_partition": "small", "nodes": 1}
     without = slurm_profile(gpu_partition="")
     assert without["set-resources"] == {name: {"gpu": 0} for name in gpu_rules}
+
+
+def test_the_commented_lines_ask_for_gpus_as_gres():
+    text, lines = re.subn(r"^( +)# (gpu: 0|gres: .+)$", r"\1\2", PROFILE.read_text(), flags=re.MULTILINE)
+    assert lines == 2
+    rules = yte.process_yaml(text, require_use_yte=True)["set-resources"]
+    assert rules
+    for resources in rules.values():
+        assert resources == {"slurm_partition": "gpu", "gpu": 0, "gres": "gpu:1"}
+        job = SimpleNamespace(resources=ResourceList(fromdict=resources))
+        assert set_gres_string(job).split() == ["--gres=gpu:1"]
 
 
 def test_an_account_is_charged_if_one_is_named():
@@ -67,6 +80,16 @@ def test_a_rule_tells_its_needs_and_a_failed_job_gets_more(name):
     assert re.search(r"runtime=\d+," if is_training else r"runtime=growing\(.+\)", body)
     assert ("{params.time_limit}" in body) == ("time_limit=time_limit" in body) == is_training
     assert ("--gpus {resources.gpu}" in body) == ("gpu=GPU" in body)
+    assert ("cache: CACHED" in body) == ("cached=cached" in body) == is_training
+
+
+def test_no_wildcard_of_a_cached_command_is_left_out_of_its_key():
+    # Snakemake's key of a job takes commands as they stand here, so one seed would pass for another
+    counted = {"seed", "schedule"}
+    assert 'for name in ("seed", "schedule")' in (ROOT / "workflow/rules/command.smk").read_text()
+    for body in RULES.values():
+        if "cache: CACHED" in body:
+            assert set(re.findall(r"{wildcards\.(\w+)", body.split("shell:")[1])) <= counted
 
 
 def pinned(lines) -> dict[str, str]:
@@ -90,9 +113,3 @@ def test_the_conda_environment_has_a_python_that_the_package_takes():
     (python,) = (entry for entry in conda if isinstance(entry, str) and entry.startswith("python "))
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert needed == f">={python.split('=')[1]}"
-
-
-def test_the_container_installs_the_lock():
-    recipe = Path(ROOT / "envs/orandnet.def").read_text()
-    assert "envs/requirements.txt" in recipe
-    assert "python:3.11" in recipe

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
+from orandnet.job.ending import in_one_line, run_to_the_end
 from orandnet.job.fingerprint import fingerprint
 from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
@@ -41,11 +42,12 @@ STAGES = {
     "report": "write tables and figures",
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
 }
-TOOLS = {  # commands that are no stage, in orandnet/config
+TOOLS = {  # commands that are no stage
     "where": "print the folder of a config's run",
-    "clean": "remove the folder of a config's run",
+    "clean": "remove the folder of a config's run, or what in it is out of date",
     "reference": "write the config's schema and key reference",
 }
+TOOL_MODULES = {"where": "config.where", "clean": "clean.command", "reference": "config.reference"}
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
 
 
@@ -59,10 +61,11 @@ def main(arguments: list[str] | None = None) -> None:
     leave_out_compiler()
     try:
         _run(stage, _prepare_job(stage, rest))
-    except (ValueError, FileNotFoundError) as error:
-        if os.environ.get("ORANDNET_TRACEBACK"):
+    except Exception as error:
+        line = in_one_line(error)
+        if line is None or os.environ.get("ORANDNET_TRACEBACK"):
             raise
-        say(f"orandnet {stage}: {error}")
+        say(f"orandnet {stage}: {line}")
         raise SystemExit(1) from None
 
 
@@ -96,7 +99,7 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(f"orandnet.{stage}.stage" if stage in STAGES else f"orandnet.config.{stage}").COMMANDS
+    commands = import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
@@ -160,6 +163,8 @@ def _reader(annotation: object) -> dict:
     """Return argparse's keywords for a parameter's type."""
     if isinstance(annotation, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if annotation is bool:
+        return {"action": "store_true"}
     if typing.get_origin(annotation) is list:
         return {"type": typing.get_args(annotation)[0], "nargs": "*"}
     if isinstance(annotation, type) and issubclass(annotation, Section):
@@ -210,11 +215,5 @@ def _is_option(value: object) -> bool:
 
 
 def program() -> None:
-    """Run `main`; if all went well, end the process as it stands.
-
-    All files are closed by then, and to take torch apart costs a third of what its import does.
-    """
-    main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    """Run `main` and end the process."""
+    run_to_the_end(main)

@@ -2,13 +2,28 @@
 
 import json
 import re
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 # auto: bfloat16 on GPUs that have it, float32 on others and on CPUs
 Precision = Literal["auto", "float32"]
 MAX_SEED = 2**63 - 1  # torch takes no more
+# bounds beyond which a number is a slip: sides of windows in pixels or cells, factors of an image's side
+LARGEST_SIDE = 16_384
+SMALLEST_SCALE, LARGEST_SCALE = 0.01, 100
+MOST_SHARDS = 1000  # of a stage; Snakemake lists them all
 PRECISION = "of the network's products: auto is bfloat16 on GPUs that have it and float32 elsewhere"
 
 LONGEST_NAME = 100  # characters; names of files have 255 at most, and the workflow adds to these
@@ -26,13 +41,57 @@ def check_name(value: Any) -> Any:
 Name = Annotated[str, StringConstraints(pattern=_NAME), BeforeValidator(check_name)]
 
 
+def check_distinct(values: Sequence) -> Sequence:
+    """Return a list as it is; ValueError if a value occurs twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{list(values)} names one twice; drop the repetition")
+    return values
+
+
+Distinct = AfterValidator(check_distinct)
+Scale = Annotated[float, Field(ge=SMALLEST_SCALE, le=LARGEST_SCALE)]  # factor of an image's side
+
+
+def _parts(annotation: Any) -> set:
+    """The plain types that a key's annotation is made of."""
+    if get_origin(annotation) is Literal:
+        return {type(choice) for choice in get_args(annotation)}
+    inner = get_args(annotation)
+    return {annotation} | {part for one in inner for part in _parts(one)}
+
+
 class Section(BaseModel):
     """A section of the config: unknown keys are refused, values cannot be changed after reading.
 
-    Numbers that YAML reads as text, such as `1e-4`, are accepted.
+    Numbers that YAML reads as text, such as `1e-4`, are accepted. Infinite numbers, nan, and true or false in the place
+    of a number or the reverse are refused.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads `yes`, `on` and `true` as truth, which Python takes for the number 1."""
+        kinds = _parts(cls.model_fields[info.field_name].annotation)
+        given = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else [value]
+        if (
+            Any not in kinds
+            and bool not in kinds
+            and kinds & {int, float}
+            and any(one is True or one is False for one in given)
+        ):
+            raise ValueError(f"{value!r} is no number; write one")
+        if (
+            bool in kinds
+            and not kinds & {int, float, str}
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+        ):
+            raise ValueError(f"{value!r} is neither true nor false; write one of them")
+        return value
 
     def canonical_json(self) -> str:
         """Return the section as JSON with sorted keys: equal settings give equal text."""

@@ -17,12 +17,12 @@ rule cam:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        labels=lambda wildcards, input: f"--labels {shlex.join(input.labels)}" if input.labels else "",
+        labels=lambda wildcards, input: option("--labels", input.labels),
         settings=settings(lambda wildcards: CONFIG.cam_of(wildcards.source)),
         code=code("cam"),
     shell:
-        "orandnet cam --index {input.index:q} --weights {input.weights:q} {params.labels} --output {output:q}"
-        " --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"
+        "orandnet cam --index {input.index:q} --weights {input.weights:q} {params.labels} {input.labels:q}"
+        " --output {output:q} --shard {wildcards.shard} --gpus {resources.gpu} --settings {params.settings:q} &> {log:q}"
 
 
 rule cam_import:

@@ -7,10 +7,12 @@ rule classifier:
     output:
         weights=place("classifier"),
         history=history("classifier"),
+        manifest=training_manifest("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
         source=names.any_of(names.trained_sources(CONFIG, on_labels=False)),
+    cache: CACHED
     priority: 90
     conda:
         ENVIRONMENT
@@ -21,6 +23,7 @@ rule classifier:
         runtime=600,
     params:
         time_limit=time_limit,
+        cached=cached,
         pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
@@ -42,10 +45,12 @@ rule classifier_amn:
     output:
         weights=place("classifier"),
         history=history("classifier"),
+        manifest=training_manifest("classifier"),
     log:
         "results/{run}/logs/classifier/{source}/seed{seed}.log",
     wildcard_constraints:
         source=names.any_of(names.trained_sources(CONFIG, on_labels=True)),
+    cache: CACHED
     priority: 90
     conda:
         ENVIRONMENT
@@ -56,11 +61,12 @@ rule classifier_amn:
         runtime=600,
     params:
         time_limit=time_limit,
+        cached=cached,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
         code=code("classifier"),
     shell:
-        "orandnet classifier --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        "orandnet classifier --index {input.index:q} --labels {input.labels:q} {params.initial} {input.initial:q}"
         " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
         " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"

@@ -1,5 +1,6 @@
 # How a rule gets its settings, its code's fingerprint, the user's files, its command and its device. No rules here.
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -23,10 +24,12 @@ def repository():
 
 
 try:
+    from orandnet.config.reading import check_files
     from orandnet.config.sections import load
     from orandnet.dataset import listing
+    from orandnet.job.cache_key import cache_key
     from orandnet.job.fingerprint import PACKAGE_FOLDER, fingerprint
-    from orandnet.job.gpu_slots import visible_gpus
+    from orandnet.job.gpu_slots import ON_CLUSTER, visible_gpus
     from orandnet.job.input_files import content_of_others, named_inputs
 except ModuleNotFoundError as error:
     if error.name.split(".")[0] != "orandnet":
@@ -37,9 +40,13 @@ except ModuleNotFoundError as error:
     ) from None
 
 try:
+    check_files(workflow.configfiles)
     CONFIG = load(config)
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
+
+if Path("results").exists() and not Path("results").is_dir():
+    raise WorkflowError(f"{Path('results').resolve()}: is a file where the folder of results belongs; move it away.")
 
 
 # glibc hands large blocks back to the system after each layer and asks for them again: half of a CPU job's time. These
@@ -53,7 +60,8 @@ def command_prefix():
     deployed = getattr(workflow.deployment_settings, "deployment_method", None)
     python = "python" if deployed else shlex.quote(sys.executable)
     package = shlex.quote(str(PACKAGE_FOLDER))
-    return f'set -euo pipefail; orandnet() {{ {MALLOC} {python} {package} "$@"; }}; '
+    cluster = f"{ON_CLUSTER}=1 " if workflow.remote_exec else ""
+    return f'set -euo pipefail; orandnet() {{ {MALLOC} {cluster}{python} {package} "$@"; }}; '
 
 
 # for text that Snakemake formats
@@ -70,9 +78,10 @@ if "{" in str(BASE):
     ENVIRONMENT = escaped(str(BASE.join(ENVIRONMENT)))
 
 
-# an option of a command for an input that a job may lack
-def option(name, path):
-    return f"{name} {shlex.quote(str(path))}" if path else ""
+# the name of an option for an input that a job may lack; the command names the files themselves, so that no parameter
+# holds the folder of a run
+def option(name, files):
+    return name if files else ""
 
 
 LOCAL_GPUS = [] if workflow.remote_exec else visible_gpus()
@@ -121,3 +130,22 @@ def lists_of_images(wildcards):
 
 def code(stage):
     return fingerprint(f"orandnet.{stage}.stage")
+
+
+# whether trainings are handed on between checkouts; without --cache, Snakemake would tell of each rule that it could be
+CACHED = workflow.workflow_settings.cache is not None
+if CACHED:
+    cache_folder = os.environ.get("SNAKEMAKE_OUTPUT_CACHE", "")
+    if not cache_folder or ("://" not in cache_folder and not os.access(cache_folder, os.W_OK)):
+        raise WorkflowError(
+            f"--cache: the environment variable SNAKEMAKE_OUTPUT_CACHE is {cache_folder!r}; "
+            "set it to a folder that is there and that you may write to."
+        )
+
+
+# what Snakemake's own key of a training leaves out; a function of `input` is not compared, so it re-runs nothing
+def cached(wildcards, input):
+    if not CACHED:
+        return ""
+    read = {name: [files] if isinstance(files, str) else files for name, files in input.items() if name != "checked"}
+    return cache_key(read, {name: wildcards[name] for name in ("seed", "schedule") if name in wildcards.keys()})

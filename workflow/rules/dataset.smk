@@ -73,7 +73,8 @@ rule dataset_classes:
         settings=settings(lambda wildcards: CONFIG.dataset.of_images(None)),
         code=code("dataset"),
     shell:
-        "orandnet dataset classes --output {output:q} {params.layout} --settings {params.settings:q} &> {log:q}"
+        "orandnet dataset classes --output {output:q} {params.layout} {input.layout:q}"
+        " --settings {params.settings:q} &> {log:q}"
 
 
 # one list for each part: what trainings learn from knows nothing of val and test, and of no mask
@@ -96,15 +97,15 @@ rule dataset_images:
     params:
         layout=lambda wildcards, input: option("--labels", input.layout),
         # a function of `resources` is not compared: where masks lie changes no list of images
-        leave_out=lambda wildcards, resources: option("--leave-out", MASKS_OF_FOLDER),
+        leave_out=lambda wildcards, resources: f"--leave-out {shlex.quote(MASKS_OF_FOLDER)}" if MASKS_OF_FOLDER else "",
         sources=others(lists_of_images),
         # stands for the part's rows in a CSV of labels, which holds those of all parts
         rows=lambda wildcards: listing.rows_digest(CONFIG.dataset, wildcards.part),
         settings=settings(lambda wildcards: CONFIG.dataset.of_images(wildcards.part)),
         code=code("dataset"),
     shell:
-        "orandnet dataset images --part {wildcards.part} --output {output:q} {params.layout} {params.leave_out}"
-        " --threads {threads} --settings {params.settings:q} &> {log:q}"
+        "orandnet dataset images --part {wildcards.part} --output {output:q} {params.layout} {input.layout:q}"
+        " {params.leave_out} --threads {threads} --settings {params.settings:q} &> {log:q}"
 
 
 # the only rule that opens the folder of the true masks
@@ -133,7 +134,7 @@ rule dataset_ground_truth:
         settings=settings(lambda wildcards: CONFIG.dataset.narrowed_to(MaskSettings)),
         code=code("dataset"),
     shell:
-        "orandnet dataset ground_truth --index {input.index:q} --output {output:q} {params.layout}"
+        "orandnet dataset ground_truth --index {input.index:q} --output {output:q} {params.layout} {input.layout:q}"
         " --threads {threads} --settings {params.settings:q} &> {log:q}"
 
 
@@ -163,4 +164,5 @@ rule dataset:
         code=code("dataset"),
     shell:
         "orandnet dataset --parts {input.parts:q} {params.truth} {input.ground_truth:q} --output {output.index:q}"
-        " --manifest-output {output.manifest:q} {params.layout} --settings {params.settings:q} &> {log:q}"
+        " --manifest-output {output.manifest:q} {params.layout} {input.layout:q}"
+        " --settings {params.settings:q} &> {log:q}"

@@ -89,7 +89,9 @@ rule export_pack:
         runtime=growing(10),
     params:
         config=lambda wildcards: CONFIG.canonical_json(),
+        planned=lambda wildcards: artifacts.packed(CONFIG),
         code=code("export"),
     shell:
         "orandnet export pack --index {input.index:q} --image-id={wildcards.image_id:q}"
-        " --results results/{wildcards.run} --config {params.config:q} --output {output:q} &> {log:q}"
+        " --results results/{wildcards.run} --config {params.config:q} --planned {params.planned:q}"
+        " --output {output:q} &> {log:q}"

@@ -32,8 +32,10 @@ rule irn:
     output:
         weights=place("irn"),
         history=history("irn"),
+        manifest=training_manifest("irn"),
     log:
         "results/{run}/logs/irn/{cam}/seed{seed}.log",
+    cache: CACHED
     priority: 50
     conda:
         ENVIRONMENT
@@ -44,12 +46,13 @@ rule irn:
         runtime=240,
     params:
         time_limit=time_limit,
+        cached=cached,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_boundary)),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).boundary),
         code=code("irn"),
     shell:
-        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial}"
+        "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial} {input.initial:q}"
         " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
         " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
 

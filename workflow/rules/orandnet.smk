@@ -6,8 +6,10 @@ rule orandnet:
     output:
         weights=place("orandnet"),
         history=history("orandnet"),
+        manifest=training_manifest("orandnet"),
     log:
         "results/{run}/logs/orandnet/{ensemble}/seed{seed}.log",
+    cache: CACHED
     priority: 60
     conda:
         ENVIRONMENT
@@ -18,6 +20,7 @@ rule orandnet:
         runtime=240,
     params:
         time_limit=time_limit,
+        cached=cached,
         pretrained=others(planned(trainings.pretrained_orandnet)),
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
         code=code("orandnet"),

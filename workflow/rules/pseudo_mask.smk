@@ -22,5 +22,6 @@ rule pseudo_mask:
         settings=settings(lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method)),
         code=code("pseudo_mask"),
     shell:
-        "orandnet pseudo_mask --index {input.index:q} --cams {input.cams:q} {params.curve} --output {output.masks:q}"
-        " --threshold-output {output.threshold:q} --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"
+        "orandnet pseudo_mask --index {input.index:q} --cams {input.cams:q} {params.curve} {input.curve:q}"
+        " --output {output.masks:q} --threshold-output {output.threshold:q} --shard {wildcards.shard}"
+        " --settings {params.settings:q} &> {log:q}"

@@ -10,8 +10,10 @@ rule segmenter:
     output:
         weights=place("segmenter"),
         history=history("segmenter"),
+        manifest=training_manifest("segmenter"),
     log:
         "results/{run}/logs/segmenter/{method}/{schedule}/seed{seed}.log",
+    cache: CACHED
     priority: 30
     conda:
         ENVIRONMENT
@@ -22,13 +24,14 @@ rule segmenter:
         runtime=1440,
     params:
         time_limit=time_limit,
+        cached=cached,
         truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_segmenter)),
         settings=settings(planned(trainings.segmenter_settings)),
         code=code("segmenter"),
     shell:
-        "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {params.initial}"
-        " --output {output.weights:q} --history-output {output.history:q} --schedule {wildcards.schedule}"
-        " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
+        "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {input.ground_truth:q}"
+        " {params.initial} {input.initial:q} --output {output.weights:q} --history-output {output.history:q}"
+        " --schedule {wildcards.schedule} --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
         " {params.time_limit} --settings {params.settings:q} &> {log:q}"

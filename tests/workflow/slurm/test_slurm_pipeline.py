@@ -1,5 +1,6 @@
 """The whole pipeline as jobs of a real SLURM, with the project's own profile."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,26 @@ def test_results_equal_those_of_a_local_run_byte_for_byte(both):
     local, remote, _ = both
     assert made_files(local) == made_files(remote)
     assert (remote / "tables/table2_segmentation.csv").is_file()
+
+
+SNAKEFILE = """
+include: "workflow/rules/command.smk"
+
+rule classifier:
+    output: "seen.txt",
+    resources: gpu=GPU, mem_mb=2000, runtime=5,
+    shell: "orandnet fusion --gpus {resources.gpu} --help 2> {output} > /dev/null"
+"""
+
+
+def test_a_job_that_asks_by_gres_sees_its_device(cluster, tmp_path):
+    remote = Checkout(tmp_path / "checkout")
+    (remote.folder / "Snakefile").write_text(SNAKEFILE)
+    profile = remote.folder / "profiles/slurm/profile.yaml"
+    profile.write_text(re.sub(r"^( +)# (gpu: 0|gres: .+)$", r"\1\2", profile.read_text(), flags=re.MULTILINE))
+    code, printed = outcome(cluster.head(remote.folder, "--retries", "0", "--configfile", MINIMAL), 120)
+    assert code == 0, printed
+    assert (remote.folder / "seen.txt").read_text() == "orandnet fusion: GPU 0\n"
 
 
 def test_a_training_stops_before_its_time_is_over_and_the_next_attempt_goes_on(cluster, tmp_path):

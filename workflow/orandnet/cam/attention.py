@@ -100,6 +100,11 @@ def vit_maps(
     found = []
     for scale in scales:
         side = max(1, round(size * scale / stride)) * stride
+        if side != size and getattr(network.model.patch_embed, "strict_img_size", False):
+            raise ValueError(
+                f"cam.scales: {scale:g}, but this transformer takes images of its training size alone; write scales: "
+                "[1.0]."
+            )
         image = resize_image(rgb, (side, side), interpolation)
         maps = attribute(network, image, targets, start_block=start_block)
         if flip:

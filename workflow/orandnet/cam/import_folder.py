@@ -5,6 +5,7 @@ Looks at names, sizes and dates only, so that the workflow can ask before any jo
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ ENDINGS = {
     "hard_png": (".png",),
 }
 SHOWN = 5
+VOC_ID = re.compile(r"\d{4}_\d{6}", flags=re.ASCII)
 
 
 class ImportFolder:
@@ -35,44 +37,59 @@ class ImportFolder:
             raise ValueError(f"{self._folder}: is no folder; give the path of the CAM files.")
         self._pattern = f"<id>{settings.suffix}{' or '.join(ENDINGS[settings.format]) or '/'}"
         endings = [settings.suffix + ending for ending in ENDINGS[settings.format]]
-        self._entries: dict[str, os.DirEntry] = {}
+        self._holds_folders = settings.format == "soft_png"
+        self._names: dict[str, str] = {}  # image id -> name of its file; an entry of the system takes thrice the memory
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 ending = next((ending for ending in endings if entry.name.endswith(ending)), None)
-                if ending is not None and entry.is_dir() == (settings.format == "soft_png"):
-                    self._add(entry.name.removesuffix(ending), entry)
+                if ending is not None and entry.is_dir() == self._holds_folders:
+                    self._add(entry.name.removesuffix(ending), entry.name)
 
-    def _add(self, stem: str, entry: os.DirEntry) -> None:
-        if stem in self._entries:
-            raise ValueError(f"{entry.path}: lies beside {self._entries[stem].name}; keep one file per image.")
-        self._entries[stem] = entry
+    def _add(self, stem: str, name: str) -> None:
+        if stem in self._names:
+            raise ValueError(f"{self._folder / name}: lies beside {self._names[stem]}; keep one file per image.")
+        self._names[stem] = name
 
     def file_of(self, image_id: str) -> Path | None:
-        """Return the file of an image, or None; an id such as 2007_000032 may also be written as a number."""
-        entry = self._entries.get(image_id) or self._entries.get(image_id.replace("_", ""))
-        return Path(entry.path) if entry else None
+        """Return the file of an image, or None; an id of VOC's form, 2007_000032, may also be written as a number."""
+        name = self._names.get(image_id)
+        if name is None and VOC_ID.fullmatch(image_id):
+            name = self._names.get(image_id.replace("_", ""))
+        return self._folder / name if name else None
 
     def require(self, image_ids: Iterable[str]) -> None:
-        """Refuse images without a file.
+        """Refuse images without a file of their own.
 
         Raises:
-            ValueError: with their number, the first of them and what the folder holds.
+            ValueError: with their number, the first of them and what the folder holds; or two images of one file.
         """
         ids = list(image_ids)
+        owners: dict[str, str] = {}
+        for image_id in ids:
+            path = self.file_of(image_id)
+            if path is not None and owners.setdefault(path.name, image_id) != image_id:
+                raise ValueError(
+                    f"{path}: would serve both {owners[path.name]} and {image_id}; name each image's file by its own "
+                    "id."
+                )
         missing = [image_id for image_id in ids if self.file_of(image_id) is None]
         if missing:
             first = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
             raise ValueError(
-                f"{self._folder}: has {len(self._entries)} files {self._pattern}, and none for {len(missing)} of "
+                f"{self._folder}: has {len(self._names)} files {self._pattern}, and none for {len(missing)} of "
                 f"{len(ids)} training images: {first}; make them, or correct path, format or suffix."
             )
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits of the files' names, sizes and dates."""
         digest = hashlib.sha256()
-        for _, entry in sorted(self._entries.items()):
-            files = sorted(os.scandir(entry.path), key=lambda file: file.name) if entry.is_dir() else [entry]
-            for file in files:
-                facts = file.stat()
-                digest.update(f"{entry.name}/{file.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+        for _, name in sorted(self._names.items()):
+            place = self._folder / name
+            for file in sorted(os.listdir(place)) if self._holds_folders else [name]:
+                path = place / file if self._holds_folders else place
+                try:
+                    facts = path.stat()
+                except OSError:  # a link to nothing, which the import will name
+                    facts = path.lstat()
+                digest.update(f"{name}/{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]

@@ -15,9 +15,9 @@ from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.dataset.problems import refuse
 from orandnet.files.store import Cam
+from orandnet.maps import FLAT
 from orandnet.maps.grid import grid_shape, resize_scores
 
-SMALLEST = 1e-5  # keeps an empty map empty, as in score_maps
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
 SHOWN = 10
 
@@ -42,7 +42,8 @@ def _imported(record: Record, folder: ImportFolder, class_names: tuple[str, ...]
     file_ids = settings.file_ids or range(1, len(class_names) + 1)
     labels = tuple(file_ids[class_id - 1] for class_id in record.classes)
     names = dict(zip(file_ids, class_names, strict=True))
-    maps = READERS[settings.format](path, Known(labels, {name: file_id for file_id, name in names.items()}))
+    ids = {name: file_id for file_id, name in names.items()}
+    maps = READERS[settings.format](path, Known(labels, ids, record.size, settings.other_ids == "ignore"))
     _check_classes(path, maps, labels, names, settings)
     shapes = {maps[label].shape for label in labels}
     if len(shapes) > 1:
@@ -128,15 +129,18 @@ def _within(scores: np.ndarray) -> np.ndarray:
 
 
 def _divided_by_max(scores: np.ndarray) -> np.ndarray:
-    scores = scores.clip(min=0)
-    return scores / (scores.max(axis=(1, 2), keepdims=True) + SMALLEST)
+    return _over_its_maximum(scores.clip(min=0))
 
 
 def _min_max(scores: np.ndarray) -> np.ndarray:
     level = np.abs(scores).max(axis=(1, 2), keepdims=True)
-    scores = scores - scores.min(axis=(1, 2), keepdims=True)
-    spans = scores.max(axis=(1, 2), keepdims=True) + SMALLEST * level
-    return scores / spans.clip(min=np.finfo(scores.dtype).tiny)
+    return _over_its_maximum(scores - scores.min(axis=(1, 2), keepdims=True), floor=np.float32(FLAT) * level)
+
+
+def _over_its_maximum(scores: np.ndarray, floor: np.ndarray | float = 0.0) -> np.ndarray:
+    """Return each map divided by its maximum, as in score_maps; an empty one stays empty."""
+    highest = scores.max(axis=(1, 2), keepdims=True) + np.float32(floor)
+    return scores / np.where(highest > 0, highest, np.float32(1))
 
 
 NORMALISATIONS = {"none": _within, "max": _divided_by_max, "min_max": _min_max}

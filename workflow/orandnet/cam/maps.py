@@ -140,7 +140,7 @@ def by_size(records: list[Record], most: int, *, squeezed: bool) -> Iterator[lis
 
 
 def _read(record: Record, squeezed: tuple[int, int] | None, interpolation: str) -> Tensor:
-    rgb = read_rgb(record.image)
+    rgb = read_rgb(record.image, record.size)
     return to_tensor(rgb if squeezed is None else resize(rgb, squeezed, interpolation))
 
 

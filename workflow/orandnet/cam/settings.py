@@ -1,10 +1,10 @@
 """Settings of the section `cam`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
-from orandnet.settings import PRECISION, Precision, Section
+from orandnet.settings import PRECISION, Distinct, Precision, Scale, Section
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
 KIND_DEFAULTS: dict[str, dict] = {
@@ -21,7 +21,7 @@ ExtraClasses = Literal["error", "drop"]
 class Settings(Section):
     """How class activation maps are made."""
 
-    scales: list[PositiveFloat] = Field(
+    scales: Annotated[list[Scale], Distinct] = Field(
         [0.5, 1.0, 1.5, 2.0],
         min_length=1,
         description="of cnn, amn and mctformer: of the image's size; of vit: of its training size",
@@ -36,6 +36,7 @@ class Settings(Section):
     power: float = Field(
         1.0,
         gt=0,
+        le=100,
         description="exponent of the normalised scores; below 1 lifts the weak scores of a peaked map, such as a ViT's",
     )
     attribution: Literal["rollout", "lrp"] = Field(
@@ -43,9 +44,14 @@ class Settings(Section):
         description="of a ViT: what counts of a block's attention, the attention itself (rollout) or its share in the "
         "class's logit (lrp, as in the official release), each times the gradient",
     )
-    start_block: int = Field(0, ge=0, description="of a ViT: first block whose attention counts in the rollout")
+    start_block: int = Field(
+        0, ge=0, le=1000, description="of a ViT: first block whose attention counts in the rollout"
+    )
     attention_blocks: int = Field(
-        3, ge=1, description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged"
+        3,
+        ge=1,
+        le=1000,
+        description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged",
     )
     attention_heads: Literal["mean", "max"] = Field("mean", description="of an MCTformer: how heads become one")
     patch_cam: bool = Field(
@@ -60,7 +66,10 @@ class Settings(Section):
         "they are instead of normalised, as in AMN's release",
     )
     batch_size: int = Field(
-        8, ge=1, description="images at a time: of a ViT, whose images all have the training size; of others on a GPU"
+        8,
+        ge=1,
+        le=65_536,
+        description="images at a time: of a ViT, whose images all have the training size; of others on a GPU",
     )
     precision: Precision = Field("auto", description=f"{PRECISION}; that of a ViT is always float32")
 
@@ -71,7 +80,7 @@ class ImportedScores(Section):
     normalise: Literal["none", "max", "min_max"] = Field(
         "none", description="none: the files hold scores in [0, 1]; else as in the section cam"
     )
-    power: float = Field(1.0, gt=0, description="exponent of the normalised scores")
+    power: float = Field(1.0, gt=0, le=100, description="exponent of the normalised scores")
 
 
 class ImportSettings(ImportedScores):

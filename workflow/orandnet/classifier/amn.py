@@ -8,7 +8,8 @@ object's parts to that of its strongest.
 from torch import Tensor, nn
 
 from orandnet.classifier.settings import Settings
-from orandnet.networks.backbone import create_backbone, freeze_batch_norm, freeze_layers
+from orandnet.networks.backbone import create_backbone
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
 
 

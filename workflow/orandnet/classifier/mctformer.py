@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from orandnet.classifier.settings import Settings
 from orandnet.classifier.vit import create_transformer, token_normalise
 from orandnet.maps.grid import grid_shape
-from orandnet.networks.backbone import freeze_batch_norm, freeze_layers
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
 
 NOISE = 0.02  # standard deviation of timm's new tokens

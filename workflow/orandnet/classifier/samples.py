@@ -29,7 +29,7 @@ class ClassifierSamples:
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, Tensor]:
         """Return the sample of the record at `position`; the progress of the training does not matter."""
         record, settings = self.records[position], self.settings
-        rgb = read_rgb(record.image)
+        rgb = read_rgb(record.image, record.size)
         low, high = settings.resize_long
         long_side = int(generator.integers(low, high + 1))
         rgb = resize(rgb, scaled_size(rgb.shape[:2], long_side / max(rgb.shape[:2])))

@@ -1,19 +1,22 @@
 """Settings of the section `classifier`."""
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from orandnet.maps import GRID_STRIDE
-from orandnet.settings import Backbone, Section
-from orandnet.training.settings import RandomScale, Training
+from orandnet.settings import LARGEST_SIDE, Backbone, Section
+from orandnet.training.settings import LARGEST_BATCH, MOST_EPOCHS, RandomScale, Training
+
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 
 
 class ClassifierTraining(Training):
     """Length and speed of the training; by default what was in effect for ResNet-50 in the official release."""
 
-    epochs: int = Field(10, ge=1, description="passes over the training images")
-    batch_size: int = Field(8, ge=1, description="images per step")
+    epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="passes over the training images")
+    batch_size: int = Field(8, ge=1, le=LARGEST_BATCH, description="images per step")
     momentum: float = Field(
         5e-4,
         ge=0,
@@ -21,7 +24,7 @@ class ClassifierTraining(Training):
         description="of sgd; the release's weight decay lands in the place of the momentum, so 5e-4 is what it trained "
         "with",
     )
-    weight_decay: float = Field(5e-4, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
+    weight_decay: float = Field(5e-4, ge=0, le=100, description="L2 (sgd, adam) or decoupled (adamw) decay")
 
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
@@ -81,9 +84,9 @@ class ClassifierBackbone(Backbone):
 class ColorJitter(Section):
     """Largest relative change of each property of colour; 0 switches one off."""
 
-    brightness: float = Field(0.3, ge=0, description="share")
-    contrast: float = Field(0.3, ge=0, description="share")
-    saturation: float = Field(0.3, ge=0, description="share")
+    brightness: float = Field(0.3, ge=0, le=10, description="share")
+    contrast: float = Field(0.3, ge=0, le=10, description="share")
+    saturation: float = Field(0.3, ge=0, le=10, description="share")
     hue: float = Field(0.1, ge=0, le=0.5, description="share of the colour circle")
     before_padding: bool = Field(
         False,
@@ -98,13 +101,13 @@ class ColorJitter(Section):
 class Vit(Section):
     """What only a transformer has; unset keys keep the timm model's own values."""
 
-    patch_size: int | None = Field(None, ge=1, description="pixels per token side")
-    depth: int | None = Field(None, ge=1, description="number of blocks")
+    patch_size: int | None = Field(None, ge=1, le=1024, description="pixels per token side")
+    depth: int | None = Field(None, ge=1, le=1000, description="number of blocks")
     drop_path_rate: float = Field(0.0, ge=0, lt=1, description="stochastic depth")
     stem: Backbone | None = Field(
         None, description="a CNN whose features are the tokens (hybrid ViT); null for plain patches"
     )
-    stem_stride: int = Field(16, ge=2, description="pixels per cell of the stem's features")
+    stem_stride: int = Field(16, ge=2, le=1024, description="pixels per cell of the stem's features")
     freeze_stem: bool = Field(True, description="the stem does not learn")
 
 
@@ -119,7 +122,7 @@ class Mctformer(Section):
 class Amn(Section):
     """What only an activation manipulation network has; by default as in its paper and official release."""
 
-    dilations: tuple[PositiveInt, ...] = Field(
+    dilations: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (6, 12, 18, 24), min_length=1, description="of the head's parallel 3x3 convolutions, in cells of the features"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the conditioned features dropped in training")
@@ -132,6 +135,16 @@ class Amn(Section):
         description="start from the trained backbone of seed_source, a CNN, instead of `backbone`'s weights; "
         "needs the same model there",
     )
+
+
+def refuse_crop(crop_size: int, patch: int) -> None:
+    """Refuse a window that is not filled by whole patches; the ValueError names the nearest sides that are."""
+    if crop_size % patch:
+        nearest = [side for side in (crop_size // patch * patch, (crop_size // patch + 1) * patch) if side]
+        raise ValueError(
+            f"crop_size {crop_size} is no multiple of the model's patch of {patch} pixels; write "
+            f"{' or '.join(map(str, nearest))}."
+        )
 
 
 class Settings(Section):
@@ -152,16 +165,26 @@ class Settings(Section):
     mctformer: Mctformer = Field(Mctformer(), description="of kind mctformer")
     amn: Amn = Field(Amn(), description="of kind amn")
     training: ClassifierTraining = Field(ClassifierTraining(), description="length, optimiser and schedule")
-    resize_long: tuple[PositiveInt, PositiveInt] = Field(
+    resize_long: tuple[Side, Side] = Field(
         (256, 512), description="of cnn and vit: pixels of the long side, drawn between the two"
     )
-    crop_size: int = Field(512, ge=16, description="pixels of the square window")
+    crop_size: int = Field(512, ge=16, le=LARGEST_SIDE, description="pixels of the square window")
     color_jitter: ColorJitter = Field(ColorJitter(), description="of cnn and vit: change of colours in training")
 
     @model_validator(mode="after")
     def _resize_long_is_a_range(self) -> Self:
         if self.resize_long[0] > self.resize_long[1]:
             raise ValueError(f"resize_long {list(self.resize_long)} is no range; write the smaller number first")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_have_whole_patches(self) -> Self:
+        if self.kind in ("vit", "mctformer"):
+            # of other models the patch is known when they are built, before they are trained
+            named = re.search(r"_patch(\d+)", self.backbone.model)
+            stem = self.vit.stem_stride if self.vit.stem else None
+            patch = stem or self.vit.patch_size or (int(named[1]) if named else 1)
+            refuse_crop(self.crop_size, patch)
         return self
 
     @model_validator(mode="after")

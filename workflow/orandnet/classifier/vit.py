@@ -5,14 +5,9 @@ from functools import partial
 from timm.layers import HybridEmbed
 from torch import Tensor, nn
 
-from orandnet.classifier.settings import Settings
-from orandnet.networks.backbone import (
-    create_backbone,
-    create_model,
-    freeze_batch_norm,
-    freeze_layers,
-    normalise_for,
-)
+from orandnet.classifier.settings import ClassifierBackbone, Settings, refuse_crop
+from orandnet.networks.backbone import create_backbone, create_model, normalise_for
+from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
 from orandnet.training.optimizer import parameter_groups
 
 
@@ -20,27 +15,38 @@ def create_transformer(settings: Settings, *, num_classes: int) -> nn.Module:
     """Return the timm transformer of the settings, on image patches or on the stem's features, for any image size.
 
     Raises:
-        ValueError: if the model is no vision transformer with a class token.
+        ValueError: if the model is no vision transformer with a class token, or its patches do not fill the window.
     """
     vit, arguments = settings.vit, {}
     if vit.stem is not None:
         stem = create_backbone(vit.stem, output_stride=vit.stem_stride).requires_grad_(not vit.freeze_stem)
         arguments = {"embed_layer": partial(HybridEmbed, backbone=stem), "patch_size": 1}
     arguments |= {name: getattr(vit, name) for name in ("patch_size", "depth") if getattr(vit, name) is not None}
-    model = create_model(
-        settings.backbone,
-        num_classes=num_classes,
-        img_size=settings.crop_size,
-        drop_path_rate=vit.drop_path_rate,
-        dynamic_img_size=True,
-        **arguments,
-    )
-    if not hasattr(model, "blocks") or getattr(model, "global_pool", None) != "token":
+    arguments |= {"num_classes": num_classes, "img_size": settings.crop_size, "drop_path_rate": vit.drop_path_rate}
+    model = _with_class_token(settings.backbone, arguments)
+    refuse_crop(settings.crop_size, model.patch_embed.feat_ratio())
+    return model
+
+
+def _with_class_token(backbone: ClassifierBackbone, arguments: dict) -> nn.Module:
+    """Return the model, made to score its class token, and to take images of any size if it can."""
+    refused = None
+    for form in ({"dynamic_img_size": True}, {}):
+        try:
+            model = create_model(backbone, **form, **arguments)
+            if getattr(model, "global_pool", None) != "token" and getattr(model, "cls_token", None) is not None:
+                model = create_model(backbone, **form, **arguments, global_pool="token")  # as of BEiT and EVA
+        except ValueError as error:
+            refused = refused if refused and "dynamic_img_size" not in str(refused) else error
+            continue
+        patches = hasattr(model, "blocks") and hasattr(getattr(model, "patch_embed", None), "feat_ratio")
+        if patches and getattr(model, "global_pool", None) == "token":
+            return model
         raise ValueError(
-            f"backbone.model: {settings.backbone.model!r} is no vision transformer that scores its class token; "
+            f"backbone.model: {backbone.model!r} is no vision transformer that scores its class token; "
             "choose a timm model such as deit_small_patch16_224.fb_in1k, or kind: cnn."
         )
-    return model
+    raise refused
 
 
 def token_normalise(model: nn.Module, settings: Settings) -> nn.Module:

@@ -6,11 +6,15 @@
 from collections.abc import Iterator
 
 from orandnet.config.sources import split_member
+from orandnet.config.timm_models import unknown_model
 from orandnet.segmenter.settings import GROUND_TRUTH
 
 
 def contradictions(config) -> Iterator[str]:
     """Yield what is wrong between the sections of a `Config`, one line each; some are raised as a ValueError."""
+    for place, named in (("sources", config.sources), ("ensembles", config.ensembles)):
+        if GROUND_TRUTH in named:
+            yield f"{place}.{GROUND_TRUTH}: stands for the true masks in segmenter.methods; choose another name."
     twice = sorted(config.sources.keys() & config.ensembles.keys())
     if twice:
         yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
@@ -29,6 +33,28 @@ def contradictions(config) -> Iterator[str]:
     yield from _repeated_or_empty(config)
     yield from _unknown_rows(config)
     yield from _unknown_submission(config)
+    yield from _unknown_models(config)
+
+
+def _unknown_models(config):
+    """Networks of the run that timm does not know, so that no job has to find out."""
+    backbones = {}
+    for name in config.sources:
+        if name not in config.imported:
+            settings = config.classifier_of(name)
+            backbones[f"sources.{name}.classifier.backbone"] = settings.backbone
+            backbones[f"sources.{name}.classifier.vit.stem"] = settings.vit.stem
+    for cam in config.irn.cams:
+        if cam in config.sources or cam in config.ensembles:
+            backbones[f"irn.boundary.backbone (of {cam})"] = config.irn_of(cam).boundary.backbone
+    if config.segmenter.methods:
+        backbones["segmenter.backbone"] = config.segmenter.backbone
+    told = set()
+    for place, backbone in backbones.items():
+        problem = unknown_model(backbone.model) if backbone is not None else None
+        if problem and problem not in told:
+            told.add(problem)
+            yield f"{place}.model: {problem}"
 
 
 def _unfit_members(config, name: str):

@@ -31,6 +31,8 @@ def _line(problem: dict, model: type[BaseModel], place: str) -> str:
     if problem["type"] == "missing":
         return f"{key}: is missing; add it."
     message = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    if problem["type"] in ("model_type", "dict_type"):
+        return f"{key}: is {problem['input']!r}, but holds keys; write them below it, or leave the key out."
     if problem["type"] == "value_error":
         return f"{key}: {message}."
     return f"{key}: {message}, but the value is {problem['input']!r}; change it."

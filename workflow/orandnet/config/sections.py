@@ -24,7 +24,7 @@ from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
-from orandnet.settings import LONGEST_NAME, Name, Section
+from orandnet.settings import LONGEST_NAME, MOST_SHARDS, Name, Section
 from orandnet.submission.settings import Settings as SubmissionSettings
 
 RUN = rf"^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}$"
@@ -63,9 +63,12 @@ class Config(Section):
     seeds: list[Annotated[int, Field(ge=0, le=HIGHEST_SEED)]] = Field(
         [0], min_length=1, description="random seeds; tables give mean and standard deviation over them"
     )
-    shards: int = Field(1, ge=1, description="jobs that a heavy inference stage is split into")
+    shards: int = Field(1, ge=1, le=MOST_SHARDS, description="jobs that a heavy inference stage is split into")
     threads: int = Field(
-        1, ge=1, description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF"
+        1,
+        ge=1,
+        le=1024,
+        description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF",
     )
     dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
     sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import yaml
-
+from orandnet.config.reading import read_config
 from orandnet.config.sections import load
 
 RESULTS = Path("results")
@@ -15,11 +14,7 @@ def run_folder(config: Path) -> Path:
     Raises:
         ValueError: if the file is no config; with the key, the value and what to do.
     """
-    try:
-        raw = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{config}: is no YAML, {' '.join(str(error).split())}; correct it.") from None
-    return RESULTS / load(raw).run
+    return RESULTS / load(read_config(config)).run
 
 
 def run(*, config: str = "config.yaml") -> None:

@@ -56,17 +56,18 @@ def crf_from_probabilities(
         probabilities: (C, H, W) float in [0, 1], or (M, C, H, W) for M predictions of the image, which then share the
             costly set-up of the pairwise terms.
         settings: pairwise terms.
-        min_probability: labels that nowhere reach it, in any prediction, stay out of the CRF, whose time grows with
-            the labels.
-            With 0.01 and 21 labels, 99.99 % or more of the pixels keep the label of the whole CRF.
+        min_probability: labels that nowhere reach it, in any prediction, and are no pixel's most probable one, stay out
+            of the CRF, whose time grows with the labels. With 0.01 and 21 labels, 99.99 % or more of the pixels keep
+            the label of the whole CRF.
 
     Returns:
         float32 of the shape of `probabilities` that sums to 1 over the labels; 0 for labels left out.
     """
     maps = probabilities.reshape(-1, *probabilities.shape[-3:])
     _check_shape(rgb, maps[0])
-    peaks = maps.max(axis=(2, 3))
-    kept = np.flatnonzero(((peaks >= min_probability) | (peaks == peaks.max(axis=1, keepdims=True))).any(axis=0))
+    kept = np.flatnonzero(_in_the_crf(maps, min_probability))
+    if not len(kept):  # nan is larger than nothing and equal to nothing
+        raise ValueError("probabilities: the network gives nan; its weights are damaged, or its training went wrong.")
     refined = np.zeros(maps.shape, dtype=np.float32)
     if len(kept) == 1:
         refined[:, kept] = 1
@@ -74,6 +75,17 @@ def crf_from_probabilities(
         energies = -np.log(np.clip(maps[:, kept], SMALLEST_PROBABILITY, 1))
         refined[:, kept] = _mean_field(rgb, energies, settings)
     return refined.reshape(probabilities.shape)
+
+
+def _in_the_crf(maps: np.ndarray, min_probability: float) -> np.ndarray:
+    """Return (C,) whether each label of (M, C, H, W) probabilities takes part in the CRF."""
+    peaks = maps.max(axis=(2, 3))
+    kept = ((peaks >= min_probability) | (peaks == peaks.max(axis=1, keepdims=True))).any(axis=0)
+    num_labels = maps.shape[1]
+    # the most probable of C labels has 1 / C at least, so that this can matter with many labels only
+    if num_labels * min_probability > 1:
+        kept[np.unique(maps.argmax(axis=1))] = True
+    return kept
 
 
 def _check_shape(rgb: np.ndarray, maps: np.ndarray) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from orandnet.dataset.index import read_rows
-from orandnet.dataset.mask_ids import translated, unknown_ids
+from orandnet.dataset.image import turned
+from orandnet.dataset.index import each_row
+from orandnet.dataset.mask_ids import colors_of, translated, unknown_ids
 from orandnet.files.mask import IGNORE_INDEX, read_mask
 
 CHECK_AGAIN = "check the masks again: snakemake --forcerun dataset_ground_truth --until dataset."
@@ -29,11 +30,12 @@ class GroundTruth:
         Raises:
             ValueError: if one of them is missing or damaged.
         """
-        self._sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in read_rows(index)}
+        self._sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in each_row(index)}
         try:
             content = json.loads(Path(ground_truth).read_text(encoding="utf-8"))
             ids = {int(file_id): class_id for file_id, class_id in content["ids"].items()}
             self._other_ids, self._masks = content["other_ids"], dict(content["masks"])
+            self._colors, self._turned = colors_of(content["colors"]), dict(content["turned"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{ground_truth}: does not tell where the masks lie ({error}); run `orandnet dataset ground_truth`."
@@ -64,7 +66,9 @@ class GroundTruth:
         if path is None or size is None:
             what = "is not in the index" if size is None else "has no true mask"
             raise ValueError(f"{image_id}: {what}; evaluate images with masks only, or add the mask.")
-        mask = read_mask(Path(path))
+        mask = read_mask(Path(path), colors=self._colors)
+        if image_id in self._turned:
+            mask = turned(mask, self._turned[image_id])
         if mask.shape != size:
             raise ValueError(f"{path}: is {mask.shape} pixels, the index says {size[0]} x {size[1]}; {CHECK_AGAIN}")
         problem = unknown_ids(mask, self._known)

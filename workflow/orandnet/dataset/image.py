@@ -1,55 +1,118 @@
 """Photographs as arrays."""
 
-import io
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from orandnet.files.picture import MOST_BYTES, PHOTOGRAPH_FORMATS, decode_picture
+from orandnet.files.regular import read_regular
+
 _ORIENTATION = 0x0112
-_UPRIGHT = (None, 0, 1)  # 0 is written by some cameras for "unknown"
+# EXIF orientation -> what makes the picture upright; every other value means that nothing is known
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_rgb(path: Path) -> np.ndarray:
+class Photograph(NamedTuple):
+    """An image as it lies in its file, and how a viewer would turn it.
+
+    Attributes:
+        image: RGB, not turned.
+        orientation: of EXIF, 2 to 8; 1 where the image is upright or nothing is known.
+    """
+
+    image: Image.Image
+    orientation: int
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(H, W) in the file."""
+        return self.image.height, self.image.width
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(H, W) as a viewer shows it."""
+        return self.stored_size[::-1] if self.orientation >= 5 else self.stored_size
+
+    def upright(self) -> np.ndarray:
+        """Return a new (H, W, 3) uint8 array of the image as a viewer shows it."""
+        turn = _TURNS.get(self.orientation)
+        return np.array(self.image if turn is None else self.image.transpose(turn))
+
+
+def turned(mask: np.ndarray, orientation: int) -> np.ndarray:
+    """Return a (H, W) uint8 mask turned as viewers turn an image of an EXIF orientation, 2 to 8."""
+    return np.array(Image.fromarray(mask).transpose(_TURNS[orientation]))
+
+
+def read_rgb(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """Return an image as a new (H, W, 3) uint8 array in RGB.
 
-    Grey, palette, CMYK and 16-bit grey (scaled to 8 bits) are converted; transparency is laid over white, as
-    viewers show it. ValueError for a file that is missing, damaged or truncated, that holds floats, or whose
-    EXIF orientation asks viewers to turn it (its mask would not fit what a person sees).
+    JPEG, PNG, TIFF, BMP and WebP are read, whatever the file's name ends in. Grey, palette, CMYK and 16-bit grey
+    (scaled to 8 bits) are converted; transparency is laid over white, as viewers show it. An image with an EXIF
+    orientation is turned as viewers turn it.
+
+    Args:
+        path: the image.
+        size: (H, W) by the index. Another size is refused.
+
+    Raises:
+        ValueError: for a file that is missing, no plain file, of another format, damaged or truncated, too large, that
+            holds floats, or that has not the size of the index.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such image; correct the path or the list.") from None
-    return decode_rgb(content, path)
+    return decode_rgb(read_image_file(path), path, size)
 
 
-def decode_rgb(content: bytes, path: Path) -> np.ndarray:
+def read_image_file(path: Path) -> bytes:
+    """Return the bytes of an image's file; ValueError if it is missing, no plain file or too large."""
+    return read_regular(path, what="image", most_bytes=MOST_BYTES)
+
+
+def decode_rgb(content: bytes, path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """Return the image in the bytes of a file like `read_rgb`; `path` is for messages only."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            orientation = image.getexif().get(_ORIENTATION)
-            image.load()
-            rgb = _to_rgb(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).replace("\n", " ")
-        raise ValueError(f"{path}: the image cannot be decoded ({reason}); copy it again or unlist it.") from error
-    if orientation not in _UPRIGHT:
+    rgb = decode_photograph(content, path).upright()
+    if size not in (None, rgb.shape[:2]):
         raise ValueError(
-            f"{path}: EXIF orientation is {orientation}, not 1; turn the pixels and drop the tag "
-            "(e.g. `exiftran -ai` or `mogrify -auto-orient`) so that image and mask agree."
+            f"{path}: has {rgb.shape[1]} x {rgb.shape[0]} pixels (W x H), the index says {size[1]} x {size[0]}; run "
+            "the data set's check again: snakemake --forcerun dataset_images --until dataset."
         )
     return rgb
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def decode_photograph(content: bytes, path: Path) -> Photograph:
+    """Return the image in the bytes of a file with its EXIF orientation; ValueError as in `read_rgb`."""
+    image, _ = decode_picture(content, path, formats=PHOTOGRAPH_FORMATS, what="image")
+    try:
+        return Photograph(_to_rgb(image), _orientation(image))
+    except ValueError as error:
+        raise ValueError(f"{path}: the image cannot be decoded ({error}); copy it again or unlist it.") from None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(_ORIENTATION)
+    except Exception:  # a faulty block says nothing about the pixels, which viewers show all the same
+        return 1
+    return found if isinstance(found, int) and found in _TURNS else 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined white")
     if image.mode in _DEEP_GREY:
         grey = (np.clip(np.asarray(image).astype(np.int64), 0, 65535) / 257).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        return Image.fromarray(grey).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.array(image.convert("RGB"))
+    return image.convert("RGB")

@@ -6,7 +6,8 @@ or loses concerns nobody who works on another. index.csv is the whole for people
 
 import csv
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,14 @@ import numpy as np
 from orandnet.files.atomic import atomic_path
 
 COLUMNS = ("image_id", "image", "mask", "split", "height", "width", "labels")  # of index.csv
-PART_COLUMNS = ("image_id", "image", "split", "height", "width", "labels", "sha256")  # of train_aug.csv and the like
+# of train_aug.csv and the like
+PART_COLUMNS = ("image_id", "image", "split", "height", "width", "labels", "orientation", "sha256")
 CLASSES = "classes.json"
 # the rows of `train` are part of train_aug
 _SPLITS_OF = {"train": ("train",), "train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One image: `size` is (H, W), `classes` are the mask ids of its labels, ascending, without 0."""
 
@@ -56,7 +58,7 @@ def read_index(path: Path) -> Index:
     """Read a part's list or index.csv, and the class names beside it; where masks lie is not kept."""
     names = _read_classes(path, "classes")
     ids = {name: class_id for class_id, name in enumerate(names, start=1)}
-    return Index([_record(row, ids, path) for row in read_rows(path)], names)
+    return Index([_record(row, ids, path) for row in each_row(path)], names)
 
 
 def read_file_ids(index: Path) -> np.ndarray:
@@ -80,15 +82,21 @@ def _read_classes(index: Path, key: str) -> tuple:
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Return the rows of a part's list or of index.csv as text; ValueError if it is missing or has other columns."""
+    return list(each_row(path))
+
+
+def each_row(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a list as text, one in memory at a time; ValueError as `read_rows`."""
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            if tuple(reader.fieldnames or ()) not in (COLUMNS, PART_COLUMNS):
+                raise ValueError(
+                    f"{path}: the columns are {reader.fieldnames}, not {','.join(PART_COLUMNS)}; make it again."
+                )
+            yield from reader
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such list; run `orandnet dataset images`.") from None
-    if tuple(reader.fieldnames or ()) not in (COLUMNS, PART_COLUMNS):
-        raise ValueError(f"{path}: the columns are {reader.fieldnames}, not {','.join(PART_COLUMNS)}; make it again.")
-    return rows
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, object]], columns: tuple[str, ...]) -> None:
@@ -103,6 +111,7 @@ def _record(row: dict[str, str], ids: dict[str, int], path: Path) -> Record:
     try:
         classes = sorted(ids[name] for name in row["labels"].split(";") if name)
         size = (int(row["height"]), int(row["width"]))
-    except (KeyError, ValueError) as error:
+        # equal text is kept once
+        return Record(row["image_id"], row["image"], sys.intern(row["split"]), size, tuple(classes))
+    except (KeyError, ValueError, AttributeError, TypeError) as error:  # a row that is cut off has None for text
         raise ValueError(f"{path}: the row of {row['image_id']} does not fit ({error}); make it again.") from error
-    return Record(row["image_id"], row["image"], row["split"], size, tuple(classes))

@@ -9,28 +9,46 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from orandnet.dataset.image import decode_rgb
+from orandnet.dataset.image import decode_photograph, read_image_file
 from orandnet.dataset.mask_ids import unknown_ids
 from orandnet.dataset.problems import refuse
-from orandnet.files.mask import read_mask
-from orandnet.job.progress import track
+from orandnet.files.mask import Colors, decode_mask, read_mask_file
+from orandnet.job.progress import say, track
 
+WAITING = 512  # files that wait for a thread
 Item = TypeVar("Item")
 Seen = TypeVar("Seen")
 
 
 class SeenMask(NamedTuple):
-    """What was found in a mask: the SHA-256 of its file, and its ids, ascending."""
+    """What was found in a mask.
+
+    Attributes:
+        sha256: of its file.
+        ids: the ids in it, ascending.
+        orientation: EXIF's of its image where the mask lies as the image's file does, and is turned with it; else 1.
+    """
 
     sha256: str
     ids: bytes
+    orientation: int
 
 
 class SeenImage(NamedTuple):
-    """What was found in an image: its size (H, W) and the SHA-256 of its file."""
+    """What was found in an image: its size (H, W), upright; the SHA-256 of its file; EXIF's orientation, else 1."""
 
     size: tuple[int, int]
     sha256: str
+    orientation: int
+
+
+class Pair(NamedTuple):
+    """A mask, its image, and the image's size (H, W), upright, and EXIF orientation."""
+
+    mask: Path
+    image: Path
+    size: tuple[int, int]
+    orientation: int
 
 
 def inspect_images(paths: Sequence[Path], *, threads: int) -> list[SeenImage]:
@@ -41,28 +59,33 @@ def inspect_images(paths: Sequence[Path], *, threads: int) -> list[SeenImage]:
         threads: number of files that are decoded at a time.
 
     Raises:
-        ValueError: names the first few files that cannot be decoded or are turned by EXIF.
+        ValueError: names the first few files that cannot be decoded.
     """
-    return _inspect_all(_inspect_image, paths, "Checking images", threads)
+    found = _inspect_all(_inspect_image, paths, "Checking images", threads)
+    turned = [path for path, seen in zip(paths, found, strict=True) if seen.orientation > 1]
+    if turned:
+        say(f"{turned[0]}: is turned as its EXIF orientation says, as are {len(turned) - 1} further images.")
+    return found
 
 
 def inspect_masks(
-    masks: Sequence[tuple[Path, tuple[int, int]]], *, mask_ids: Sequence[int], strict: bool, threads: int
+    pairs: Sequence[Pair], *, mask_ids: Sequence[int], colors: Colors, strict: bool, threads: int
 ) -> list[SeenMask]:
     """Decode every mask in full and return what was found, in order.
 
     Args:
-        masks: files, each with the size (H, W) of its image.
+        pairs: the masks with their images.
         mask_ids: ids that may occur in the masks.
+        colors: how ids are told in them.
         strict: refuse masks with other ids.
         threads: number of files that are decoded at a time.
 
     Raises:
-        ValueError: names the first few files that cannot be decoded, differ in size from their image, or hold
-            unknown ids.
+        ValueError: names the first few files that cannot be decoded, differ in size from their image, hold unknown
+            ids, or leave open whether they belong to the image as EXIF turns it.
     """
     known = np.isin(np.arange(256), mask_ids) | (not strict)
-    return _inspect_all(partial(_inspect_mask, known=known), masks, "Checking masks", threads)
+    return _inspect_all(partial(_inspect_mask, known=known, colors=colors), pairs, "Checking masks", threads)
 
 
 def digest(parts: Iterable[tuple[str, str]]) -> str:
@@ -81,30 +104,46 @@ def _inspect_all(inspect: Callable[[Item], Seen], items: Sequence[Item], what: s
             return error
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        results = list(track(pool.map(seen_or_problem, items), what, total=len(items)))
+        # some at a time: a pool keeps more for each task that waits than is found out about a file
+        parts = (items[start : start + WAITING] for start in range(0, len(items), WAITING))
+        found = (one for part in parts for one in pool.map(seen_or_problem, part))
+        results = list(track(found, what, total=len(items)))
     refuse([str(result) for result in results if isinstance(result, ValueError)])
     return results
 
 
 def _inspect_image(path: Path) -> SeenImage:
-    content = path.read_bytes()
-    return SeenImage(decode_rgb(content, path).shape[:2], hashlib.sha256(content).hexdigest())
+    content = read_image_file(path)
+    photograph = decode_photograph(content, path)
+    return SeenImage(photograph.upright_size, hashlib.sha256(content).hexdigest(), photograph.orientation)
 
 
-def _inspect_mask(given: tuple[Path, tuple[int, int]], *, known: np.ndarray) -> SeenMask:
-    path, size = given
-    mask = read_mask(path)
-    if mask.shape != size:
-        raise ValueError(
-            f"{path}: the mask is {_pixels(mask.shape)} (W x H), its image {_pixels(size)}; "
-            "resize the mask by nearest neighbour, or find the right one."
-        )
+def _inspect_mask(pair: Pair, *, known: np.ndarray, colors: Colors) -> SeenMask:
+    content = read_mask_file(pair.mask)
+    mask = decode_mask(content, pair.mask, colors=colors)
+    orientation = _turn(pair, mask.shape)
     problem = unknown_ids(mask, known)
     if problem:
-        raise ValueError(f"{path}: {problem}; add their classes, or set other_mask_ids: ignore.")
+        raise ValueError(f"{pair.mask}: {problem}; add their classes, or set other_mask_ids: ignore.")
     there = np.zeros(256, dtype=bool)
     there[mask.ravel()] = True
-    return SeenMask(hashlib.sha256(path.read_bytes()).hexdigest(), bytes(np.flatnonzero(there).tolist()))
+    return SeenMask(hashlib.sha256(content).hexdigest(), bytes(np.flatnonzero(there).tolist()), orientation)
+
+
+def _turn(pair: Pair, shape: tuple[int, ...]) -> int:
+    """Return by which EXIF orientation a mask has to be turned; refuse sizes that fit in no way, or in two."""
+    stored = pair.size[::-1] if pair.orientation >= 5 else pair.size
+    if shape not in (pair.size, stored):
+        raise ValueError(
+            f"{pair.mask}: the mask is {_pixels(shape)} (W x H), its image {_pixels(pair.size)}; "
+            "resize the mask by nearest neighbour, or find the right one."
+        )
+    if pair.orientation > 1 and pair.size == stored:
+        raise ValueError(
+            f"{pair.image}: EXIF orientation is {pair.orientation}, and its mask fits the image as it lies in the file "
+            "and turned; turn the pixels and drop the tag (e.g. `exiftran -ai` or `mogrify -auto-orient`)."
+        )
+    return pair.orientation if shape != pair.size else 1
 
 
 def _pixels(shape: tuple[int, ...]) -> str:

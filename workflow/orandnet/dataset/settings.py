@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from orandnet.dataset.coco_settings import Coco
-from orandnet.settings import Section
+from orandnet.settings import MAX_SEED, Section
 
 NUM_SCENE_CLASSES = 6
 DOWNLOADED = ("voc", "coco")
+MOST_SCENES, MOST_IMAGES = 1_000_000, 100_000_000  # beyond these a number is a slip
 TABLE_SUFFIXES = (".csv", ".tsv")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
+MaskColors = Literal["indices", "voc"] | dict[Name, tuple[Level, Level, Level]] | None
 
 
 def check_classes(classes: list[str] | dict[str, int]) -> None:
@@ -48,30 +51,33 @@ class Lists(Section):
 class ExpectedSizes(Section):
     """How many images the lists should have; a key without a number is not checked."""
 
-    train: int | None = Field(default=None, ge=1, description="Of train; 1464 in VOC 2012.")
-    train_aug: int | None = Field(default=None, ge=1, description="Of train_aug, those of train included; 10582.")
-    val: int | None = Field(default=None, ge=1, description="Of val; 1449.")
-    test: int | None = Field(default=None, ge=1, description="Of test; 1456.")
+    train: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of train; 1464 in VOC 2012.")
+    train_aug: int | None = Field(
+        default=None, ge=1, le=MOST_IMAGES, description="Of train_aug, those of train included; 10582."
+    )
+    val: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of val; 1449.")
+    test: int | None = Field(default=None, ge=1, le=MOST_IMAGES, description="Of test; 1456.")
 
 
 class Scenes(Section):
     """Size of the generated data set (`kind: scenes`)."""
 
-    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, description="Images of the split train.")
+    num_train: int = Field(default=160, ge=NUM_SCENE_CLASSES, le=MOST_SCENES, description="Images of the split train.")
     num_train_aug: int = Field(
         default=400,
         ge=NUM_SCENE_CLASSES,
+        le=MOST_SCENES,
         description="Images of the split train_aug, those of train included.",
     )
-    num_val: int = Field(default=100, ge=1, description="Images of the split val.")
-    num_test: int = Field(default=20, ge=0, description="Images of the split test.")
+    num_val: int = Field(default=100, ge=1, le=MOST_SCENES, description="Images of the split val.")
+    num_test: int = Field(default=20, ge=0, le=MOST_SCENES, description="Images of the split test.")
     size: int = Field(
         default=96,
         ge=48,
         le=1024,
         description="Mean side of an image in pixels; sides vary by 1/6 around it.",
     )
-    seed: int = Field(default=0, ge=0, description="Start of the random numbers; one seed, one data set.")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Start of the random numbers; one seed, one data set.")
 
     @model_validator(mode="after")
     def _train_is_part_of_train_aug(self):
@@ -109,6 +115,7 @@ class MaskSettings(Section):
     kind: Literal["scenes", "voc", "coco", "folder"] = "scenes"
     root: Path | None = None
     masks: str | None = None
+    mask_colors: MaskColors = None
     other_mask_ids: Literal["error", "ignore"] = "error"
     limit: int | None = None
     coco: Coco = Field(default_factory=Coco)
@@ -146,6 +153,13 @@ class Settings(FetchSettings):
         "if there is one, else SegmentationClass. folder: <image_id>.png; without it nothing is scored. coco: "
         "drawn from the annotations, unless there are some here.",
     )
+    mask_colors: MaskColors = Field(
+        default=None,
+        description="How ids are told in the true masks. null: by the indices of a palette or grey image; a palette "
+        "with VOC's colours at other indices is refused; indices: whatever the palette's colours. voc: by VOC's "
+        "colours, of RGB or palette images, 255 being (224, 224, 192). Or a mapping of `background`, every class and "
+        "perhaps `ignore` (255) to [red, green, blue].",
+    )
     labels: Name = Field(
         default="annotations",
         description="Image labels: `annotations` for the XML files under root/Annotations, or the path "
@@ -155,7 +169,10 @@ class Settings(FetchSettings):
         "root the file lies.",
     )
     limit: int | None = Field(
-        default=None, ge=1, description="Use only the first so many images of every list, for quick runs."
+        default=None,
+        ge=1,
+        le=MOST_IMAGES,
+        description="Use only the first so many images of every list, for quick runs.",
     )
 
     @field_validator("classes")
@@ -212,6 +229,7 @@ class Settings(FetchSettings):
             "scenes": Scenes(),
             "coco": Coco(),
             "masks": None,
+            "mask_colors": None,
             "download": False,
             "download_test": False,
         }

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from orandnet.dataset.inspection import digest, inspect_images, inspect_masks
+from orandnet.dataset.inspection import Pair, digest, inspect_images, inspect_masks
 from orandnet.dataset.labels import Classes, class_list, read_labels
 from orandnet.dataset.layouts import folder, voc
-from orandnet.dataset.layouts.entries import Entry, labels_path
-from orandnet.dataset.mask_ids import id_translation
+from orandnet.dataset.layouts.entries import MASK_SUFFIXES, Entry, labels_path
+from orandnet.dataset.mask_ids import color_rows, colors_of, id_translation
 from orandnet.dataset.plausibility import compare_masks, numbers_that_are_no_ids
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import MaskSettings, Settings
@@ -55,6 +55,7 @@ def survey_images(
             "height": seen.size[0],
             "width": seen.size[1],
             "labels": ";".join(labels[entry.image_id]),
+            "orientation": seen.orientation,
             "sha256": seen.sha256,
         }
         for entry, seen in zip(entries, found, strict=True)
@@ -70,15 +71,16 @@ def survey_masks(
         rows: the part's list; each image of train and val must have a mask.
         settings: what becomes of ids outside the class list.
         classes: names, and their ids in the masks.
-        folder: where the masks lie, as <image_id>.png.
+        folder: where the masks lie, as <image_id>.png or another lossless format.
         threads: number of files that are decoded at a time.
 
     Returns:
         Content of ground_truth/<part>.json: `masks` (image id -> file), `ids` (id in a file -> our id), `other_ids`,
-        and `sha256` over all masks.
+        `colors` (see `mask_ids.color_rows`), `turned` (image id -> EXIF orientation of masks that lie as their image's
+        file does), and `sha256` over all masks.
     """
     refuse(numbers_that_are_no_ids(classes))
-    files = voc.files_in(folder, (".png",), [row["image_id"] for row in rows])
+    files = voc.files_in(folder, MASK_SUFFIXES, [row["image_id"] for row in rows])
     refuse(
         [
             f"{folder}: has no mask {row['image_id']}.png, which {row['split']} is evaluated with; add the mask, take "
@@ -87,22 +89,37 @@ def survey_masks(
             if row["split"] in ("train", "val") and row["image_id"] not in files
         ]
     )
-    sizes = {row["image_id"]: (int(row["height"]), int(row["width"])) for row in rows}
+    by_id = {row["image_id"]: row for row in rows}
     translation = id_translation(classes.file_ids)
+    colors = color_rows(settings, dict(zip(classes.names, classes.file_ids, strict=True)))
     found = inspect_masks(
-        [(path, sizes[image_id]) for image_id, path in files.items()],
+        [_pair(by_id[image_id], path) for image_id, path in files.items()],
         mask_ids=list(translation),
+        colors=colors_of(colors),
         strict=settings.other_mask_ids == "error",
         threads=threads,
     )
-    ids = {image_id: seen.ids for image_id, seen in zip(files, found, strict=True)}
-    compare_masks(rows, ids, classes, folder, quick=settings.limit is not None, warn=warn)
+    by_mask = dict(zip(files, found, strict=True))
+    compare_masks(
+        rows,
+        {image_id: seen.ids for image_id, seen in by_mask.items()},
+        classes,
+        folder,
+        quick=settings.limit is not None,
+        warn=warn,
+    )
     return {
         "ids": {str(file_id): class_id for file_id, class_id in translation.items()},
         "other_ids": settings.other_mask_ids,
-        "sha256": digest((image_id, seen.sha256) for image_id, seen in zip(files, found, strict=True)),
+        "colors": colors,
+        "turned": {image_id: seen.orientation for image_id, seen in by_mask.items() if seen.orientation > 1},
+        "sha256": digest((image_id, seen.sha256) for image_id, seen in by_mask.items()),
         "masks": {image_id: str(path) for image_id, path in files.items()},
     }
+
+
+def _pair(row: dict[str, str], mask: Path) -> Pair:
+    return Pair(mask, Path(row["image"]), (int(row["height"]), int(row["width"])), int(row["orientation"]))
 
 
 def images_per_class(names: Iterable[str], labels: Iterable[Iterable[str]]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orandnet.files.atomic import atomic_path
+from orandnet.files.regular import open_regular, reason
 from orandnet.files.store import FIRST_ZIP_DATE
 
 MAX_BYTES = 256 * 2**20  # unpacked
@@ -36,6 +37,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
         ValueError: for a file that is no readable zip, a member that is no plain file inside the folder or occurs
             twice, or more than MAX_BYTES in all.
     """
+    open_regular(path, what="archive").close()
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
@@ -45,8 +47,10 @@ def read_archive(path: Path) -> dict[str, bytes]:
             if name.endswith(".npz"):
                 _check_shard(path, name, members[name])
         return members
-    except _UNREADABLE as error:
-        raise ValueError(f"{path}: not a readable archive ({error}); pack or fetch it again.") from error
+    except (ValueError, *_UNREADABLE) as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise ValueError(f"{path}: not a readable archive ({reason(error)}); pack or fetch it again.") from error
 
 
 def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from orandnet.export.trail import Trail
-from orandnet.files.mask import voc_palette
+from orandnet.files.mask_colors import voc_palette
 from orandnet.files.store import Cam
 from orandnet.maps.grid import resize_scores
 from orandnet.maps.pictures import DPI, heat_map, mask_colors, save_figure

@@ -1,10 +1,10 @@
 """Settings of the exports."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orandnet.settings import Section
+from orandnet.settings import Distinct, Section
 
 
 class FolderSettings(Section):
@@ -20,14 +20,14 @@ class FolderSettings(Section):
 class Settings(FolderSettings):
     """What `snakemake export` makes, for every seed; nothing by default."""
 
-    irn: tuple[str, ...] = Field(
+    irn: Annotated[tuple[str, ...], Distinct] = Field(
         (),
         description="Methods whose CAMs are written as IRN's .npy files, full resolution in float32: 13 GB per method "
         "and seed on VOC's train_aug.",
     )
-    npz: tuple[str, ...] = Field(
+    npz: Annotated[tuple[str, ...], Distinct] = Field(
         (), description="Methods whose CAMs are written as .npz files of plain arrays, one per image."
     )
-    voc: tuple[str, ...] = Field(
+    voc: Annotated[tuple[str, ...], Distinct] = Field(
         (), description="Methods whose pseudo masks are written as a folder in VOC layout, as mmsegmentation reads it."
     )

@@ -73,7 +73,15 @@ def voc(*, index: Path, masks: list[Path], output: Path, settings: FolderSetting
     write_mask_list(output, write_masks(folder, track(records, "export VOC"), MaskList(masks), file_ids))
 
 
-def pack(*, index: Path, image_id: str, results: str, output: Path, config: str = "{}") -> None:
+def pack(
+    *,
+    index: Path,
+    image_id: str,
+    results: str,
+    output: Path,
+    config: str = "{}",
+    planned: list[str] | None = None,
+) -> None:
     """Write everything that a run holds on one image into a small archive for a bug report; no true mask is in it.
 
     Args:
@@ -82,6 +90,7 @@ def pack(*, index: Path, image_id: str, results: str, output: Path, config: str 
         results: folder of the run; what does not lie there yet is not made.
         output: the archive (.zip).
         config: the run's config as JSON.
+        planned: patterns of the files that the run may hold, from its folder; without any, all that lie there.
     """
     images = read_index(index)
     record = _find(images, image_id)
@@ -98,8 +107,8 @@ def pack(*, index: Path, image_id: str, results: str, output: Path, config: str 
         "labels": tuple(images.class_names[class_id - 1] for class_id in record.classes),
         "class_names": images.class_names,
     }
-    found = list(pieces(Path(results), image_id))
-    trail = describe(about, found, networks(Path(results)), _parsed(config))
+    found = list(pieces(Path(results), image_id, planned))
+    trail = describe(about, found, networks(Path(results), planned), _parsed(config))
     members = {piece.name: piece.content for piece in found if piece.content is not None}
     text = json.dumps(trail.model_dump(mode="json"), indent=1)
     write_archive(output, members | {image: Path(record.image).read_bytes(), DESCRIPTION: f"{text}\n".encode()})
@@ -137,7 +146,7 @@ def show(*, pack: Path, output: str, background_threshold: float = 0.25) -> None
     cams = {name: CamStore([folder / name])[trail.image_id] for name in trail.artifacts if name.endswith(".npz")}
     masks = {name: read_mask(folder / name) for name in trail.artifacts if name.endswith(".png")}
     print_trail(trail, cams, masks, background_threshold=background_threshold)
-    draw_sheet(folder / SHEET, trail, read_rgb(folder / trail.image), cams, masks)
+    draw_sheet(folder / SHEET, trail, read_rgb(folder / trail.image, trail.size), cams, masks)
     print(f"all of it in one picture: {folder / SHEET}")
 
 

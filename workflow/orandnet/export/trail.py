@@ -7,8 +7,9 @@ their last name.
 import io
 import json
 import platform
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -57,9 +58,15 @@ class Piece(NamedTuple):
     facts: dict[str, Any]
 
 
-def pieces(results: Path, image_id: str) -> Iterator[Piece]:
-    """Yield every CAM of the image as a shard of its own, and every label, pseudo mask and prediction the run made."""
-    for path in _found(results, STORES):
+def pieces(results: Path, image_id: str, planned: Sequence[str] | None = None) -> Iterator[Piece]:
+    """Yield every CAM of the image as a shard of its own, and every label, pseudo mask and prediction the run made.
+
+    Args:
+        results: folder of the run.
+        image_id: the image.
+        planned: patterns of what the run may hold, `*` for the number of a shard; None takes what lies there.
+    """
+    for path in _found(results, STORES, planned):
         try:
             content = _one_image_shard(path, image_id)
         except UNREADABLE as error:
@@ -68,7 +75,7 @@ def pieces(results: Path, image_id: str) -> Iterator[Piece]:
             continue
         if content:
             yield Piece(_name(path, results), content, facts_of(_manifest_of(path)))
-    for path in _found(results, MASKS):
+    for path in _found(results, MASKS, planned):
         for row in read_mask_list([path]):
             if row["image_id"] == image_id:
                 mask = row["path"]
@@ -76,9 +83,9 @@ def pieces(results: Path, image_id: str) -> Iterator[Piece]:
                 yield Piece(_name(mask, results), content, facts_of(manifest_path(path)) | _choice(path))
 
 
-def networks(results: Path) -> dict[str, dict[str, Any]]:
+def networks(results: Path, planned: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Return folder of a trained network under results/<run> -> what made it."""
-    return {_name(path.parent, results): facts_of(manifest_path(path)) for path in _found(results, NETWORKS)}
+    return {_name(path.parent, results): facts_of(manifest_path(path)) for path in _found(results, NETWORKS, planned)}
 
 
 def facts_of(manifest: Path) -> dict[str, Any]:
@@ -161,8 +168,13 @@ def _choice(masks: Path) -> dict[str, Any]:
     return json.loads(choice.read_text(encoding="utf-8")) if choice.is_file() else {}
 
 
-def _found(results: Path, artifacts: tuple[str, ...]) -> list[Path]:
-    return [path for artifact in artifacts for path in find(results, artifact)]
+def _found(results: Path, artifacts: tuple[str, ...], planned: Sequence[str] | None) -> list[Path]:
+    """What lies there of some kinds: only what is planned, since files of an older config may lie beside it."""
+    found = [path for artifact in artifacts for path in find(results, artifact)]
+    if planned is None:
+        return found
+    known = [re.compile(re.escape(pattern).replace(r"\*", "[0-9]+")) for pattern in planned]
+    return [path for path in found if any(one.fullmatch(_name(path, results)) for one in known)]
 
 
 def _name(path: Path, results: Path) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from PIL import Image
 
+from orandnet.dataset.image import decode_photograph, read_image_file, read_rgb
 from orandnet.dataset.index import Record
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import IGNORE_INDEX, MaskList, write_mask
@@ -64,7 +66,8 @@ def write_masks(folder: Path, records: Iterable[Record], masks: MaskList, file_i
 def place_images(folder: Path, records: Iterable[Record], how: Literal["link", "copy"]) -> None:
     """Put the images into JPEGImages, as relative symbolic links or as copies; what lies there is replaced.
 
-    All are named .jpg, since programs for VOC expect that name and decode by content.
+    All are named .jpg, since programs for VOC expect that name and decode by content. Some of these turn an image by
+    its EXIF orientation and some do not; so an image that has one becomes a PNG of the pixels that the masks belong to.
     """
     place = folder / "JPEGImages"
     place.mkdir(parents=True, exist_ok=True)
@@ -72,8 +75,11 @@ def place_images(folder: Path, records: Iterable[Record], how: Literal["link", "
         image = Path(record.image).resolve()
         if not image.is_file():
             raise ValueError(f"{record.image}: there is no such image; run from the folder that the index was made in.")
+        photograph = decode_photograph(read_image_file(image), image)
         with atomic_path(place / f"{record.image_id}.jpg") as temporary:
-            if how == "copy":
+            if photograph.orientation > 1:
+                Image.fromarray(read_rgb(image, record.size)).save(temporary, format="PNG")
+            elif how == "copy":
                 shutil.copyfile(image, temporary)
             else:
                 # both without links on the way, as the system follows the path from where the folder really lies

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from orandnet.files.atomic import atomic_path
+from orandnet.files.regular import open_regular, reason
 from orandnet.settings import Section
 
 METADATA_KEY = "orandnet"
@@ -26,7 +27,7 @@ def save_weights(path: Path, state_dict: Mapping[str, torch.Tensor], metadata: M
         metadata: name -> text; use JSON for structured values.
     """
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state_dict.items()}
-    with atomic_path(Path(path)) as temporary:
+    with atomic_path(Path(path), synced=True) as temporary:
         # one key: the file format keeps no order among several, and equal weights must give equal bytes;
         # not save_file, whose files only their owner may read
         temporary.write_bytes(save(tensors, metadata={METADATA_KEY: encode(dict(metadata))}))
@@ -36,16 +37,19 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return (name -> CPU tensor, metadata) of a safetensors file.
 
     Raises:
-        ValueError: if the file is missing or is not a safetensors file.
+        ValueError: if the file is missing, no plain file, or not a safetensors file with our metadata.
     """
+    open_regular(path, what="weights file").close()
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
-            if not isinstance(metadata, dict):
-                raise ValueError("its description is no mapping")
+            if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+                raise ValueError(f"its metadata {METADATA_KEY} is no mapping of text")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({error}); make or fetch it again.") from error
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+        raise ValueError(
+            f"{path}: not a readable safetensors file ({reason(error)}); make or fetch it again."
+        ) from error
 
 
 def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -54,11 +58,11 @@ def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         ValueError: if the file is damaged, asks for code, or holds something else than named tensors.
     """
+    open_regular(path, what="weights file").close()
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises nearly anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: not a torch file of plain tensors ({reason}); save a state_dict.") from error
+        raise ValueError(f"{path}: not a torch file of plain tensors ({reason(error)}); save a state_dict.") from error
     if not isinstance(content, Mapping) or not all(isinstance(part, torch.Tensor) for part in content.values()):
         raise ValueError(f"{path}: holds no mapping of names to tensors; save a state_dict.")
     return dict(content)

@@ -10,18 +10,23 @@ import hashlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from orandnet.files.atomic import atomic_path
+from orandnet.files.mask_colors import ColorTable
 from orandnet.files.palette import renumbered, voc_palette
+from orandnet.files.picture import LOSSLESS_FORMATS, LOSSY_COMPRESSIONS, MOST_BYTES, MOST_PIXELS, decode_picture
+from orandnet.files.regular import read_regular
 
 IGNORE_INDEX = 255
 LIST_COLUMNS = ("image_id", "variant", "sha256")
-
-
 _PALETTE = voc_palette()
+
+# how ids are told: None, by indices if the palette does not say otherwise; by colours; by indices whatever the palette
+Colors = ColorTable | Literal["indices"] | None
 
 
 def write_mask(path: Path, mask: np.ndarray) -> str:
@@ -51,27 +56,60 @@ def encode_mask(mask: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
-def read_mask(path: Path) -> np.ndarray:
-    """Return the mask ids of a palette (P) or 8-bit grey (L) image as (H, W) uint8; refuse other kinds."""
-    try:
-        with Image.open(path) as image:
-            # PIL stretches 2- and 4-bit grey to 0..255, which would change the ids
-            stretched = image.mode == "L" and any(str(tile[3]).startswith("L;") for tile in image.tile)
-            if image.mode not in ("P", "L") or stretched:
-                kind = "less than 8-bit grey" if stretched else f"mode {image.mode}"
-                raise ValueError(
-                    f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; "
-                    "save class ids as a palette PNG (colours alone do not tell the class)."
-                )
-            mask = np.array(image)
-            problem = renumbered(image.getpalette("RGB"), mask) if image.mode == "P" else None
-            if problem:
-                raise ValueError(f"{path}: {problem}; save it with the ids of the classes, as it was made.")
-            return mask
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such mask; make it or correct the path.") from None
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise ValueError(f"{path}: the mask cannot be decoded ({error}); copy or make the file again.") from None
+def read_mask(path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+    """Return the mask ids of a mask file as (H, W) uint8.
+
+    PNG, TIFF without lossy compression, and BMP are read. Ids are the indices of a palette (P) or the levels of an
+    8-bit grey (L) image.
+
+    Args:
+        path: the mask.
+        colors: a table to read ids by colour, of an RGB or palette image; `indices` to look at no palette's colours.
+        most_pixels: a larger mask is refused before it is decoded.
+
+    Raises:
+        ValueError: if the file is missing, no plain file, damaged, or no such image; a palette whose colours are those
+            of VOC at other indices is refused, since its indices are hardly class ids.
+    """
+    return decode_mask(read_mask_file(path), path, colors=colors, most_pixels=most_pixels)
+
+
+def read_mask_file(path: Path) -> bytes:
+    """Return the bytes of a mask's file; ValueError if it is missing, no plain file or too large."""
+    return read_regular(path, what="mask", most_bytes=MOST_BYTES)
+
+
+def decode_mask(content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+    """Return the mask in the bytes of a file like `read_mask`; `path` is for messages only."""
+    image, packing = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
+    if image.info.get("compression") in LOSSY_COMPRESSIONS:
+        raise ValueError(f"{path}: is compressed as JPEG is, which alters ids; save the mask as PNG.")
+    if isinstance(colors, ColorTable):
+        return colors.ids_of(image, path)
+    # PIL stretches 2- and 4-bit grey to 0..255, and inverts where white is 0, which would change the ids
+    stretched = image.mode == "L" and packing.startswith("L;")
+    if image.mode not in ("P", "L") or stretched:
+        kind = ("inverted" if ";I" in packing else "less than 8-bit") + " grey" if stretched else f"mode {image.mode}"
+        raise ValueError(
+            f"{path}: a mask must be a palette or 8-bit grey image, not {kind}; save class ids as a palette PNG "
+            "(colours alone do not tell the class: of true masks, dataset.mask_colors can)."
+        )
+    ids = np.array(image)
+    if colors is None:
+        _refuse_moved_palette(image, ids, path)
+    return ids
+
+
+def _refuse_moved_palette(image: Image.Image, ids: np.ndarray, path: Path) -> None:
+    """Refuse a palette image whose colours are VOC's, but at other indices, as editors leave them."""
+    palette = image.getpalette("RGB") if image.mode == "P" else None
+    if palette is None or palette == _PALETTE[: len(palette)]:
+        return
+    if problem := renumbered(palette, ids):
+        raise ValueError(
+            f"{path}: {problem}; save it as it was made. Of true masks, dataset.mask_colors: voc reads ids by colour, "
+            "and indices takes them as they are."
+        )
 
 
 def write_mask_list(path: Path, rows: Iterable[dict]) -> None:
@@ -140,9 +178,10 @@ class MaskList:
     def read(self, image_id: str, variant: str = "") -> np.ndarray:
         """Return a mask as (H, W) uint8 after a check that the PNG is still the one that was listed."""
         row = self._row(image_id, variant)
-        if _sha256(row["path"]) != row["sha256"]:
+        content = _content(row["path"])
+        if hashlib.sha256(content).hexdigest() != row["sha256"]:
             raise ValueError(f"{row['path']}: the mask differs from its list; run the stage that made it again.")
-        return read_mask(row["path"])
+        return decode_mask(content, row["path"])
 
     def _row(self, image_id: str, variant: str) -> dict:
         if (image_id, variant) not in self._rows:
@@ -158,7 +197,11 @@ def _png_path(list_path: Path, image_id: str, variant: str) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: the listed mask is missing; run the stage that makes it again.") from None
+    return hashlib.sha256(_content(path)).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a mask of ours that is listed."""
+    if not path.exists():
+        raise ValueError(f"{path}: the listed mask is missing; run the stage that makes it again.")
+    return read_mask_file(path)

@@ -16,6 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from orandnet.files.pickle_limits import check_size, check_tuples
+from orandnet.files.plain_arrays import array_of, read_header
+from orandnet.files.regular import read_regular, reason
+
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+")
 _STORAGES = {
@@ -32,27 +36,34 @@ _STORAGES = {
 _STORAGE_MAGIC = 0x1950A86A20F9469CFC6C  # first value of torch.save's form without zip
 
 
-def read_pickled_npy(path: Path) -> Any:
+def read_pickled_npy(path: Path, *, most_bytes: int | None = None) -> Any:
     """Return what a .npy file holds: an array of numbers, or the one Python object that was pickled into it.
 
     Dicts, lists, tuples, text, numbers, numpy arrays and scalars and torch tensors are read (cls_labels.npy of IRN
-    and PSA, CAM files of other methods). Everything else is refused without being run, as a ValueError.
+    and PSA, CAM files of other methods). Everything else is refused without being run, as a ValueError. Nothing that is
+    read is larger than its file by more than a small factor.
+
+    Args:
+        path: the file.
+        most_bytes: a larger file is refused unread.
     """
-    with Path(path).open("rb") as file:
-        try:
-            shape, _, dtype = _read_header(file)
-            if not dtype.hasobject:
-                file.seek(0)
-                return np.lib.format.read_array(file, allow_pickle=False)
-            content = _PlainUnpickler(file, path).load()
-        except _Refused:
-            raise
-        except Exception as error:  # a damaged pickle raises nearly anything
-            raise ValueError(f"{path}: not a readable .npy file ({error}); copy or make it again.") from error
-    # numpy pickles an array of objects; a saved dict is the only element of one without axes
-    if not isinstance(content, np.ndarray):
-        return content
-    return content.item() if shape == () else content.view(np.ndarray)
+    content = read_regular(path, what=".npy file", most_bytes=most_bytes)
+    file = io.BytesIO(content)
+    try:
+        shape, _, dtype = read_header(file)
+        if not dtype.hasobject:
+            return array_of(content)
+        check_tuples(file)
+        found = _PlainUnpickler(file, path).load()
+        # numpy pickles an array of objects; a saved dict is the only element of one without axes
+        if isinstance(found, np.ndarray):
+            found = found.item() if shape == () else found.view(np.ndarray)
+        check_size(found, num_bytes=len(content))
+        return found
+    except _Refused:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise ValueError(f"{path}: not a readable .npy file ({reason(error)}); copy or make it again.") from error
 
 
 class _Refused(ValueError):
@@ -113,12 +124,16 @@ class _PlainUnpickler(_Unpickler):
     def _storage(self, content: bytes | str) -> np.ndarray:
         """Return the numbers of a torch storage, which lie in the pickle as torch.save writes them without zip."""
         file = io.BytesIO(_as_bytes(content))
-        magic, _, system, (dtype, length), _ = (_StorageUnpickler(file, self._path).load() for _ in range(5))
+        magic, _, system, (dtype, length), _ = (self._storage_part(file) for _ in range(5))
         if magic != _STORAGE_MAGIC or not system["little_endian"]:
             raise ValueError("a tensor in an unknown form")
         if int.from_bytes(file.read(8), "little") != length:
             raise ValueError("a tensor of another length than it says")
         return np.frombuffer(file.getbuffer()[file.tell() :], np.dtype(dtype), count=length)
+
+    def _storage_part(self, file: BinaryIO) -> Any:
+        check_tuples(file)
+        return _StorageUnpickler(file, self._path).load()
 
     def _tensor(self, storage: np.ndarray, offset: int, shape: tuple, strides: tuple, *_: Any) -> np.ndarray:
         """Return a tensor as an array of its own: the cells of the storage at `offset` and strides in numbers."""
@@ -129,6 +144,10 @@ class _PlainUnpickler(_Unpickler):
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if prod(shape) and last >= len(storage):
             raise ValueError("a tensor larger than its storage")
+        if prod(shape) > len(storage):  # a stride of 0: any size from a few bytes
+            raise ValueError(
+                f"a tensor of shape {tuple(shape)} that repeats {len(storage)} numbers; save it contiguous"
+            )
         steps = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False).copy()
 
@@ -183,11 +202,3 @@ def _as_bytes(content: bytes | str) -> bytes:
     if not isinstance(content, bytes | str):
         raise ValueError(f"a {type(content).__name__} in the place of bytes")
     return content.encode("latin1") if isinstance(content, str) else content
-
-
-def _read_header(file: BinaryIO) -> tuple:
-    version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in read:
-        raise ValueError(f"npy version {version}")
-    return read[version](file)

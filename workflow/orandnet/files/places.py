@@ -83,6 +83,11 @@ def history(artifact: str, run: str = "{run}", **parts: object) -> str:
     return place(artifact, run, **parts).replace("weights.safetensors", "history.csv")
 
 
+def training_manifest(artifact: str, run: str = "{run}", **parts: object) -> str:
+    """Return the path of the manifest of a training, which lies beside its weights; see `place`."""
+    return place(artifact, run, **parts).replace("weights.safetensors", "weights.manifest.json")
+
+
 def find(results: Path, artifact: str) -> list[Path]:
     """Return all artifacts of a kind that lie in the folder of a run, sorted."""
     pattern = _pattern(artifact)

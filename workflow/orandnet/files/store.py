@@ -5,8 +5,9 @@ and `<image_id>/size.npy`; `numpy.load(path, allow_pickle=False)` reads it anywh
 """
 
 import io
-import os
 import zipfile
+import zlib
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from orandnet.files.atomic import atomic_path
+from orandnet.files.plain_arrays import array_of
+from orandnet.files.stored_zip import Place, StoredZip, StoredZipWriter
 
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)  # what numpy raises on a damaged shard
+MEMBERS = ("classes.npy", "scores.npy", "size.npy")
+ROW = 1 + 3 * len(MEMBERS)  # numbers that tell where an image lies
+# what zipfile raises on a damaged archive
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal content gives equal bytes
 
 
@@ -64,12 +70,14 @@ def write_shard(path: Path, cams: Iterable[Cam], *, highest: float = 1.0) -> Non
     Raises:
         ValueError: if an array does not keep the contract of `Cam`.
     """
-    with atomic_path(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
+        archive = StoredZipWriter(file)
         for cam in cams:
             _check(cam, highest)
             _write_member(archive, f"{cam.image_id}/classes.npy", np.asarray(cam.classes, dtype=np.int64))
             _write_member(archive, f"{cam.image_id}/scores.npy", np.asarray(cam.scores, dtype=np.float16))
             _write_member(archive, f"{cam.image_id}/size.npy", np.asarray(cam.size, dtype=np.int64))
+        archive.close()
 
 
 def _check(cam: Cam, highest: float) -> None:
@@ -87,10 +95,10 @@ def _check(cam: Cam, highest: float) -> None:
         )
 
 
-def _write_member(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+def _write_member(archive: StoredZipWriter, name: str, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, allow_pickle=False)
-    archive.writestr(zipfile.ZipInfo(name, FIRST_ZIP_DATE), buffer.getvalue())
+    archive.add(name, buffer.getvalue())
 
 
 class CamStore:
@@ -102,37 +110,48 @@ class CamStore:
 
     def __init__(self, paths: Iterable[Path]):
         """Read the tables of contents of the shards `paths`."""
-        self._shard_of: dict[str, Path] = {}
-        self._open: dict[tuple[int, Path], np.lib.npyio.NpzFile] = {}
+        self._shards: list[tuple[Path, StoredZip]] = []
+        # image -> its row in the table of numbers: the shard, and offset, size and checksum of each member
+        self._rows: dict[str, int] = {}
+        self._table = array("Q")
         for path in map(Path, paths):
-            for name in self._shard(path).files:
-                image_id, _, member = name.rpartition("/")
-                if member == "classes":
-                    self._add(image_id, path)
-        self.image_ids = list(self._shard_of)
-
-    def _add(self, image_id: str, path: Path) -> None:
-        if image_id in self._shard_of:
-            raise ValueError(f"{path}: image {image_id} also lies in {self._shard_of[image_id]}; delete stale shards.")
-        self._shard_of[image_id] = path
-
-    def _shard(self, path: Path) -> np.lib.npyio.NpzFile:
-        """Return the open shard; each process opens its own, since forked ones would share the place of reading."""
-        key = (os.getpid(), path)
-        if key not in self._open:
             try:
-                self._open[key] = np.load(path, allow_pickle=False)
-            except UNREADABLE as error:
-                raise ValueError(f"{path}: not a readable CAM shard ({error}); delete it and run again.") from error
-        return self._open[key]
+                archive = StoredZip(path)
+                self._shards.append((path, archive))
+                for name, place in archive.members():
+                    image_id, _, member = name.rpartition("/")
+                    if member in MEMBERS:
+                        self._add(image_id, MEMBERS.index(member), place)
+            except _Twice:
+                raise
+            except ValueError as error:
+                reason = str(error).removeprefix(f"{path}: ")
+                raise ValueError(f"{path}: not a readable CAM shard ({reason}); delete it and run again.") from error
+
+    def _add(self, image_id: str, member: int, place: Place) -> None:
+        row = self._rows.setdefault(image_id, len(self._rows))
+        start, number = row * ROW, len(self._shards) - 1
+        if start == len(self._table):
+            self._table.extend([number] + [0] * (ROW - 1))
+        position = start + 1 + len(place) * member
+        if self._table[start] != number or self._table[position + 1]:
+            path, _ = self._shards[number]
+            other, _ = self._shards[self._table[start]]
+            raise _Twice(f"{path}: image {image_id} also lies in {other}; delete stale shards.")
+        self._table[position : position + len(place)] = array("Q", place)
+
+    @property
+    def image_ids(self) -> list[str]:
+        """Image ids in the order of the shards."""
+        return list(self._rows)
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self.image_ids)
+        return len(self._rows)
 
     def __contains__(self, image_id: str) -> bool:
         """Return whether the store holds the image."""
-        return image_id in self._shard_of
+        return image_id in self._rows
 
     def __getitem__(self, image_id: str) -> Cam:
         """Return the image's CAM with float32 scores.
@@ -140,14 +159,28 @@ class CamStore:
         Raises:
             ValueError: if the store has no such image, or its shard is damaged.
         """
-        if image_id not in self._shard_of:
+        if image_id not in self._rows:
             raise ValueError(
                 f"{image_id}: not in this CAM store of {len(self)} images; make the CAMs of all images first."
             )
-        path = self._shard_of[image_id]
+        number, *places = self._table[ROW * self._rows[image_id] : ROW * (self._rows[image_id] + 1)]
+        path, archive = self._shards[number]
         try:
-            classes, scores, size = (self._shard(path)[f"{image_id}/{name}"] for name in ("classes", "scores", "size"))
-        except UNREADABLE as error:
+            classes, scores, size = (
+                array_of(archive.read(Place(*places[start : start + 3]))) for start in range(0, len(places), 3)
+            )
+            _check_stored(classes, scores, size)
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: image {image_id} cannot be read ({error}); delete it and run again.") from error
         height, width = size.tolist()
         return Cam(image_id, classes, scores.astype(np.float32), (height, width))
+
+
+class _Twice(ValueError):
+    """An image that lies in a store twice."""
+
+
+def _check_stored(classes: np.ndarray, scores: np.ndarray, size: np.ndarray) -> None:
+    kinds = classes.dtype.kind + scores.dtype.kind + size.dtype.kind
+    if kinds != "ifi" or scores.ndim != 3 or classes.shape != scores.shape[:1] or size.shape != (2,):
+        raise ValueError(f"its arrays are {classes.shape}, {scores.shape} and {size.shape}, not (K,), (K, h, w), (2,)")

@@ -35,13 +35,15 @@ class BoundaryNetwork(nn.Module):
         """Build the network; the backbone starts as its settings say and stays as it is."""
         super().__init__()
         self.backbone = create_backbone(
-            settings.backbone, output_stride=settings.output_stride, out_indices=settings.stages
+            settings.backbone, output_stride=settings.output_stride, out_indices=settings.stages or "all"
         )
         self.backbone.requires_grad_(False)
         self.stages = nn.ModuleList(_stage(channels) for channels in self.backbone.channels)
         self.merge = nn.Conv2d(CHANNELS * len(self.stages), 1, kernel_size=1)
         self.resize_before_relu = settings.resize_before_relu
-        self.pools_first = settings.pooled_first_stage and settings.stages[0] == 0 and self._max_pooling() is not None
+        self.pools_first = (
+            settings.pooled_first_stage and (settings.stages or (0,))[0] == 0 and self._max_pooling() is not None
+        )
         self.stride, self.window = lcm(GRID_STRIDE, *self.backbone.strides), settings.crop_size
         self.pad_rgb = pad_color(self.backbone.normalise)
         self.train()

@@ -1,12 +1,12 @@
 """Settings of the IRN stage; each command sees only its own part."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from orandnet.crf.settings import CrfSettings
-from orandnet.settings import PRECISION, Backbone, Precision, Section
-from orandnet.training.settings import RandomScale, Training
+from orandnet.settings import LARGEST_SIDE, PRECISION, Backbone, Distinct, Precision, Section
+from orandnet.training.settings import LARGEST_BATCH, MOST_EPOCHS, RandomScale, Training
 
 
 class LabelSettings(Section):
@@ -45,11 +45,11 @@ class BoundaryBackbone(Backbone):
 class BoundaryTraining(Training):
     """Length and speed of the training; by default IRN's recipe with ORANDNet's batch (its code)."""
 
-    epochs: int = Field(3, ge=1, description="passes over the training images")
-    batch_size: int = Field(16, ge=1, description="images per step")
-    learning_rate: float = Field(0.1, gt=0, description="at the start")
+    epochs: int = Field(3, ge=1, le=MOST_EPOCHS, description="passes over the training images")
+    batch_size: int = Field(16, ge=1, le=LARGEST_BATCH, description="images per step")
+    learning_rate: float = Field(0.1, gt=0, le=100, description="at the start")
     head_learning_rate_factor: float = Field(
-        1.0, gt=0, description="multiplies learning_rate: all that learns is a new layer"
+        1.0, gt=0, le=1e6, description="multiplies learning_rate: all that learns is a new layer"
     )
     momentum: float = Field(
         1e-4,
@@ -65,8 +65,8 @@ class BoundarySettings(Section):
 
     backbone: BoundaryBackbone = Field(BoundaryBackbone(), description="network whose frozen features are read")
     output_stride: int = Field(16, ge=4, le=32, description="pixels of the image per cell of the last features")
-    stages: tuple[int, ...] = Field(
-        (0, 1, 2, 3, 4), min_length=1, description="stages of the backbone that are read, as timm counts them"
+    stages: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Distinct] | None = Field(
+        None, min_length=1, description="stages of the backbone that are read, as timm counts them; null for all"
     )
     pooled_first_stage: bool = Field(
         True,
@@ -77,9 +77,11 @@ class BoundarySettings(Section):
         description="resize the normalised features to the grid before the ReLU, as IRN; false: after it",
     )
     radius: int = Field(
-        10, ge=2, description="pairs of cells below this distance are compared in training, in grid cells"
+        10, ge=2, le=100, description="pairs of cells below this distance are compared in training, in grid cells"
     )
-    crop_size: int = Field(512, ge=8, multiple_of=4, description="side of the training window in pixels")
+    crop_size: int = Field(
+        512, ge=8, le=LARGEST_SIDE, multiple_of=4, description="side of the training window in pixels"
+    )
     random_scale: RandomScale = Field((0.5, 1.5), description="range of the random factor of the image side")
     training: BoundaryTraining = Field(BoundaryTraining(), description="length and speed of the training")
 
@@ -87,11 +89,11 @@ class BoundarySettings(Section):
 class WalkSettings(Section):
     """The random walk that spreads the CAM inside the boundaries."""
 
-    radius: int = Field(5, ge=2, description="cells below this distance are linked, in grid cells")
-    beta: float = Field(10.0, gt=0, description="power that sharpens the affinities")
-    steps: int = Field(256, ge=0, description="length of the walk")
+    radius: int = Field(5, ge=2, le=100, description="cells below this distance are linked, in grid cells")
+    beta: float = Field(10.0, gt=0, le=1000, description="power that sharpens the affinities")
+    steps: int = Field(256, ge=0, le=1_000_000, description="length of the walk")
     power: float = Field(
-        1.0, gt=0, description="exponent of the scores before the walk; AMN's release takes 1.3 for its CAMs"
+        1.0, gt=0, le=100, description="exponent of the scores before the walk; AMN's release takes 1.3 for its CAMs"
     )
     pad_to_window: bool = Field(
         False,

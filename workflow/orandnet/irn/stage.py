@@ -39,7 +39,7 @@ def _write_labels(records: list[Record], store: CamStore, folder: Path, settings
     for record in track(records, "irn labels"):
         cam = store[record.image_id]
         label = ir_label(
-            read_rgb(record.image),
+            read_rgb(record.image, record.size),
             resize_scores(cam.scores, cam.size),
             cam.classes,
             foreground_threshold=settings.foreground_threshold,
@@ -126,7 +126,7 @@ def _walked(
     from orandnet.training.augment import to_tensor
 
     where = network.merge.weight.device
-    read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image))) for record in records)
+    read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image, record.size))) for record in records)
     for cam, rgb in track(read, "irn walk", len(records)):
         with mixed_precision(where, settings.precision):
             boundary = predict_boundary(network, rgb.to(where), pad_to_window=settings.pad_to_window)

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ON_CLUSTER = "ORANDNET_ON_CLUSTER"  # set by the rules where a job was submitted
 _held: list[int] = []  # descriptors of this process's locks, open until it ends
 
 
@@ -31,13 +32,14 @@ def visible_gpus() -> list[str]:
 def take_gpus(count: int) -> list[str]:
     """Leave `count` GPUs visible to this process, of its own as long as any is free, and return their names.
 
-    0 hides every GPU: the job then runs on the CPU. If all are taken by other jobs of this user, one of them is shared.
-    A device is free again as soon as its process ends, however it ends.
+    0 hides every GPU: the job then runs on the CPU. But a submitted job that asked SLURM for devices in a way that
+    Snakemake does not count (`gres`) has 0 and keeps them. If all are taken by other jobs of this user, one of them is
+    shared. A device is free again as soon as its process ends, however it ends.
 
     Returns:
         The names of the devices that this process sees; none without a GPU.
     """
-    if count == 0:
+    if count == 0 and not (os.environ.get(ON_CLUSTER) and "SLURM_STEP_GPUS" in os.environ):
         os.environ[VISIBLE] = ""
         return []
     gpus = visible_gpus()

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import voc_palette
+from orandnet.files.mask_colors import voc_palette
 
 DPI = 100
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SMALLEST = 1e-5  # keeps an empty map empty
+from orandnet.maps import FLAT
 
 
 def resize_maps(maps: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -15,9 +15,11 @@ def resize_maps(maps: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def divide_by_max(maps: Tensor) -> Tensor:
-    """Return (K, h, w) in [0, 1]: negative evidence dropped, each map divided by its maximum (IRN's form)."""
-    maps = maps.relu()
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST)
+    """Return (K, h, w) in [0, 1]: negative evidence dropped, each map divided by its maximum; an empty one stays so.
+
+    IRN adds 1e-5 to the maximum. That is a good part of it where evidence is small, as of gradients and relevance.
+    """
+    return _over_its_maximum(maps.relu())
 
 
 def min_max(maps: Tensor) -> Tensor:
@@ -27,8 +29,12 @@ def min_max(maps: Tensor) -> Tensor:
     lie below 1e-3: a map and its multiples have the same scores.
     """
     level = maps.abs().amax(dim=(1, 2), keepdim=True)
-    maps = maps - maps.amin(dim=(1, 2), keepdim=True)
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST * level).clamp(min=torch.finfo(maps.dtype).tiny)
+    return _over_its_maximum(maps - maps.amin(dim=(1, 2), keepdim=True), floor=FLAT * level)
+
+
+def _over_its_maximum(maps: Tensor, floor: Tensor | float = 0.0) -> Tensor:
+    highest = maps.amax(dim=(1, 2), keepdim=True) + floor
+    return maps / torch.where(highest > 0, highest, 1)
 
 
 NORMALISATIONS = {"max": divide_by_max, "min_max": min_max}

@@ -1,11 +1,14 @@
 """Backbones, from timm or WideResNet-38, that take raw RGB and return feature maps."""
 
 from pathlib import Path
+from typing import Literal
 
 import timm
 import torch
 from torch import Tensor, nn
 
+from orandnet.job.progress import say
+from orandnet.networks.any_size import Taken, fitted, sizes_taken
 from orandnet.networks.wideresnet38 import STRIDE, WideResNet38, load_wideresnet38
 from orandnet.settings import Backbone
 
@@ -27,21 +30,38 @@ def timm_arguments(settings: Backbone) -> dict:
 
 
 def create_model(settings: Backbone, **arguments) -> nn.Module:
-    """Return the timm model; a failure to find or load it names the model and the way out.
+    """Return the timm model; a failure to find or load it names the model, the cause and the way out.
 
     Raises:
-        ValueError: if timm does not know the model or cannot load its weights.
+        ValueError: if timm does not know the model, does not make it so, or cannot load its weights.
     """
     try:
-        return timm.create_model(
-            settings.model, pretrained=settings.pretrained, **timm_arguments(settings), **arguments
-        )
-    except (RuntimeError, OSError, TypeError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"backbone.model: timm cannot make {settings.model!r} ({reason}); "
-            "check the name, give a local `weights` file, or set `pretrained: false`."
-        ) from error
+        return _model(settings, **arguments)
+    except UNFIT as error:
+        raise _cannot_make(settings, error) from error
+
+
+# how timm's models refuse a keyword or a value
+UNFIT = (TypeError, AssertionError, NotImplementedError, IndexError)
+
+
+def _model(settings: Backbone, **arguments) -> nn.Module:
+    """Return the timm model; raise one of UNFIT for arguments it does not take, a ValueError if it cannot be had."""
+    given = timm_arguments(settings)
+    try:
+        return timm.create_model(settings.model, pretrained=settings.pretrained, **{**arguments, **given})
+    except UNFIT:
+        raise
+    except Exception as error:  # a download, a file of weights, a name: each library has errors of its own
+        raise _cannot_make(settings, error) from error
+
+
+def _cannot_make(settings: Backbone, error: Exception) -> ValueError:
+    reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+    remedy = "check backbone.model_options" if isinstance(error, UNFIT) else "check the name"
+    if settings.pretrained:
+        remedy += ", give a local `weights` file that is whole, or set `pretrained: false`"
+    return ValueError(f"backbone.model: timm cannot make {settings.model!r} ({reason}); {remedy}.")
 
 
 class Normalise(nn.Module):
@@ -65,19 +85,26 @@ def normalise_for(model: nn.Module) -> Normalise:
     return Normalise(tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"]))
 
 
+Stages = tuple[int, ...] | Literal["all"] | None
+
+
 class FeatureBackbone(nn.Module):
-    """A timm CNN that returns the feature maps of chosen stages.
+    """A timm model that returns the feature maps of chosen stages, for images of any size.
 
     Attributes:
         channels: channels of each returned map.
         strides: pixels of the image per cell of each returned map.
+        taken: sizes that the model takes; others are stretched to the next.
     """
 
-    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None):
-        """Build the network; `out_indices` counts timm's stages, None takes the last one."""
+    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: Stages):
+        """Build the network; `out_indices` counts timm's stages, None takes the last one.
+
+        Raises:
+            ValueError: if timm cannot make the model, or it gives no feature maps of images of any size.
+        """
         super().__init__()
-        chosen = {} if out_indices is None else {"out_indices": out_indices}
-        self.stages = create_model(settings, features_only=True, output_stride=output_stride, **chosen)
+        self.stages, self.taken = _feature_model(settings, output_stride, out_indices)
         if not settings.dilated:
             remove_dilation(self.stages)
         self.last_only = out_indices is None
@@ -89,8 +116,52 @@ class FeatureBackbone(nn.Module):
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
         """Return maps (N, C, h, w) of (N, 3, H, W) uint8 or float in 0..255."""
-        features = self.stages(self.normalise(rgb))
+        features = self.stages(fitted(self.normalise(rgb), self.taken))
+        if self.taken.last:
+            features = [feature.permute(0, 3, 1, 2).contiguous() for feature in features]
         return features[-1:] if self.last_only else features
+
+
+# keywords by which a model takes images of other sizes than its own: CNNs, Swin, vision transformers
+FORMS = ({}, {"strict_img_size": False}, {"dynamic_img_size": True})
+
+
+def _feature_model(settings: Backbone, output_stride: int, out_indices: Stages) -> tuple[nn.Module, Taken]:
+    """Return the timm model and the sizes it takes: at the output stride if it can be chosen, else at its own."""
+    chosen = {} if out_indices in (None, "all") else {"out_indices": out_indices}
+    refusals = []
+    for form in ({"output_stride": output_stride}, *FORMS):
+        try:
+            model = _model(settings, features_only=True, **form, **chosen)
+        except UNFIT as error:
+            refusals.append(error)
+            continue
+        info, training = model.feature_info, model.training
+        native = model.pretrained_cfg.get("input_size", (3, 224, 224))[-1]
+        taken = sizes_taken(model.eval(), info.channels(), stride=max(info.reduction()), native=native)
+        model.train(training)
+        if taken is not None:
+            if "output_stride" not in form and info.reduction()[-1] != output_stride:
+                say(
+                    f"backbone.model: the stride of {settings.model!r} cannot be chosen; its last map has a cell for "
+                    f"{info.reduction()[-1]} pixels, not {output_stride}."
+                )
+            return model, taken
+        refusals.append(ValueError("it takes images of one size only"))
+    raise _no_maps(settings, out_indices, refusals[1])  # of the plain form, without keywords of ours
+
+
+def _no_maps(settings: Backbone, out_indices: Stages, error: Exception) -> ValueError:
+    if isinstance(error, IndexError) and isinstance(out_indices, tuple):
+        return ValueError(
+            f"stages: {list(out_indices)} are not all there in {settings.model!r}; leave the key out to read all it "
+            "has."
+        )
+    reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return ValueError(
+        f"backbone.model: {settings.model!r} gives no feature maps of images of any size ({reason}); choose another "
+        "model, such as resnet50.tv_in1k, or kind: vit for a vision transformer."
+    )
 
 
 class WideResNetBackbone(nn.Module):
@@ -101,14 +172,14 @@ class WideResNetBackbone(nn.Module):
         strides: pixels of the image per cell of the map.
     """
 
-    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None):
+    def __init__(self, settings: Backbone, *, output_stride: int, out_indices: Stages):
         """Build the network, and fill it from the local file of the settings.
 
         Raises:
             ValueError: if another stride, maps of other stages, or weights without a file are asked for.
         """
         super().__init__()
-        if output_stride != STRIDE or out_indices is not None:
+        if output_stride != STRIDE or out_indices not in (None, "all"):
             raise ValueError(
                 f"backbone.model: {settings.model!r} has one map of stride {STRIDE}, not the stages {out_indices} at "
                 f"stride {output_stride}; set output_stride: {STRIDE}, or choose a timm model."
@@ -132,14 +203,14 @@ class WideResNetBackbone(nn.Module):
 
 
 def create_backbone(
-    settings: Backbone, *, output_stride: int, out_indices: tuple[int, ...] | None = None
+    settings: Backbone, *, output_stride: int, out_indices: Stages = None
 ) -> FeatureBackbone | WideResNetBackbone:
     """Return the feature extractor the settings describe.
 
     Args:
         settings: model and weights.
         output_stride: pixels per cell of the last map, such as 8, 16 or 32.
-        out_indices: stages to return, counted by timm; None for the last one.
+        out_indices: stages to return, counted by timm; `all`, or None for the last one.
     """
     kind = WideResNetBackbone if settings.model == "wideresnet38" else FeatureBackbone
     return kind(settings, output_stride=output_stride, out_indices=out_indices)
@@ -153,35 +224,6 @@ def remove_dilation(network: nn.Module) -> None:
             module.dilation = (1, 1)
             if symmetric:
                 module.padding = tuple((k - 1) // 2 for k in module.kernel_size)
-
-
-def freeze_layers(network: nn.Module, layers: list[str]) -> None:
-    """Stop the parameters whose names begin with one of `layers` from learning, in place.
-
-    Raises:
-        ValueError: if a layer does not exist.
-    """
-    for start in layers:
-        chosen = [parameter for name, parameter in network.named_parameters() if name.startswith(start)]
-        if not chosen:
-            names = [name for name, _ in network.named_children()]
-            raise ValueError(f"frozen_layers: no layer's name begins with {start!r}; choose from {names}.")
-        for parameter in chosen:
-            parameter.requires_grad_(False)
-
-
-def freeze_batch_norm(network: nn.Module) -> None:
-    """Put every batch normalisation into inference mode, in place; call after each `network.train()`."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
-def freeze_affine(network: nn.Module) -> None:
-    """Stop the weights and biases of every batch normalisation from learning, in place."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.requires_grad_(False)
 
 
 def pad_color(normalise: Normalise) -> tuple[int, int, int]:

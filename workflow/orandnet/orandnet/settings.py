@@ -1,23 +1,25 @@
 """Settings of the section `orandnet`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from orandnet.settings import Section
-from orandnet.training.settings import Training
+from orandnet.settings import LARGEST_SIDE, Distinct, Section
+from orandnet.training.settings import LARGEST_BATCH, MOST_EPOCHS, MOST_STEPS, Training
 
 
 class OrandnetTraining(Training):
     """Length and speed of the training; by default the values in effect in the official release."""
 
-    epochs: int = Field(1, ge=1, description="passes over the classes of the training images")
-    max_iterations: int | None = Field(5000, ge=1, description="stop after this many steps, whatever the epochs")
-    batch_size: int = Field(1, ge=1, description="maps per step")
-    learning_rate: float = Field(1e-3, gt=0, description="at the start")
-    head_learning_rate_factor: float = Field(1.0, gt=0, description="not used: the whole network learns alike")
+    epochs: int = Field(1, ge=1, le=MOST_EPOCHS, description="passes over the classes of the training images")
+    max_iterations: int | None = Field(
+        5000, ge=1, le=MOST_STEPS, description="stop after this many steps, whatever the epochs"
+    )
+    batch_size: int = Field(1, ge=1, le=LARGEST_BATCH, description="maps per step")
+    learning_rate: float = Field(1e-3, gt=0, le=100, description="at the start")
+    head_learning_rate_factor: float = Field(1.0, gt=0, le=1e6, description="not used: the whole network learns alike")
     momentum: float = Field(0.0, ge=0, lt=1, description="of sgd")
-    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
+    weight_decay: float = Field(0.0, ge=0, le=100, description="L2 (sgd, adam) or decoupled (adamw) decay")
 
 
 class Settings(Section):
@@ -34,8 +36,10 @@ class Settings(Section):
         "that the output lies on the input; official: at half of the height's surplus, along both sides, which shifts "
         "the output by 0 to 15 pixels, depending on the height",
     )
-    width: int = Field(16, ge=4, description="of unet: channels at the finest level; doubled at each of two coarser")
-    inputs: list[Literal["or", "others"]] = Field(
+    width: int = Field(
+        16, ge=4, le=4096, description="of unet: channels at the finest level; doubled at each of two coarser"
+    )
+    inputs: Annotated[list[Literal["or", "others"]], Distinct] = Field(
         ["or"],
         min_length=1,
         description="or: the class's OR CAM; others: the largest OR CAM among the image's other classes",
@@ -47,6 +51,7 @@ class Settings(Section):
     crop_size: int | None = Field(
         None,
         ge=8,
+        le=LARGEST_SIDE,
         description="cells of the square training window; null takes whole maps and needs batch_size 1",
     )
     random_flip: bool = Field(

@@ -1,11 +1,11 @@
 """Settings of the prediction stage."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from orandnet.crf.settings import CrfSettings
-from orandnet.settings import PRECISION, Precision, Section
+from orandnet.settings import MOST_SHARDS, PRECISION, Distinct, Precision, Scale, Section
 
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 
@@ -13,25 +13,27 @@ Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 class PredictionCrf(CrfSettings):
     """Dense CRF on the probabilities; by default MCTformer's at test time (Xu et al., 2022, code)."""
 
-    iterations: int = Field(10, ge=1, description="mean field steps; fewer are not equivalent")
-    gaussian_sxy: float = Field(4.0, gt=0, description="standard deviation of the position, pixels")
-    gaussian_compat: float = Field(3.0, ge=0, description="weight of the smoothness term")
-    bilateral_sxy: float = Field(83.0, gt=0, description="standard deviation of the position, pixels")
-    bilateral_srgb: float = Field(5.0, gt=0, description="standard deviation of the colour, grey levels of 0..255")
-    bilateral_compat: float = Field(3.0, ge=0, description="weight of the appearance term")
+    iterations: int = Field(10, ge=1, le=10_000, description="mean field steps; fewer are not equivalent")
+    gaussian_sxy: float = Field(4.0, gt=0, le=1e5, description="standard deviation of the position, pixels")
+    gaussian_compat: float = Field(3.0, ge=0, le=1e5, description="weight of the smoothness term")
+    bilateral_sxy: float = Field(83.0, gt=0, le=1e5, description="standard deviation of the position, pixels")
+    bilateral_srgb: float = Field(
+        5.0, gt=0, le=1e4, description="standard deviation of the colour, grey levels of 0..255"
+    )
+    bilateral_compat: float = Field(3.0, ge=0, le=1e5, description="weight of the appearance term")
 
 
 class PredictSettings(Section):
     """What the prediction of one split depends on."""
 
-    scales: tuple[float, ...] = Field(
+    scales: Annotated[tuple[Scale, ...], Distinct] = Field(
         (0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, description="factors of the image side in the variants ms"
     )
     flip: bool = Field(True, description="also predict the mirrored image in the variants ms")
     fusion: Literal["mean", "max"] = Field(
         "max", description="how the probabilities of scales and mirror images are joined, per class"
     )
-    variants: tuple[Variant, ...] = Field(
+    variants: Annotated[tuple[Variant, ...], Distinct] = Field(
         ("ss", "ms", "ss_crf", "ms_crf"),
         min_length=1,
         description="single or multi-scale, with or without CRF",
@@ -48,17 +50,20 @@ class PredictSettings(Section):
     @model_validator(mode="after")
     def check_scales(self) -> Self:
         """Refuse scales without 1, from which the single-scale variants come."""
-        if min(self.scales) <= 0 or 1.0 not in self.scales:
-            raise ValueError(f"scales {self.scales} must be above 0 and hold 1.0; write for example [0.5, 1.0, 1.5].")
+        if 1.0 not in self.scales:
+            raise ValueError(f"scales {list(self.scales)} must hold 1.0; write for example [0.5, 1.0, 1.5].")
         return self
 
 
 class Settings(PredictSettings):
     """The section `prediction`."""
 
-    splits: list[Literal["train", "train_aug", "val", "test"]] = Field(
+    splits: Annotated[list[Literal["train", "train_aug", "val", "test"]], Distinct] = Field(
         ["val"], min_length=1, description="which images are predicted"
     )
     shards: int | None = Field(
-        None, ge=1, description="jobs that the prediction of each split is split into; null is as many as `shards`"
+        None,
+        ge=1,
+        le=MOST_SHARDS,
+        description="jobs that the prediction of each split is split into; null is as many as `shards`",
     )

@@ -63,7 +63,7 @@ def predict(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield RGB and class probabilities of each image; one pass serves all variants."""
     multi_scale = any(variant.startswith("ms") for variant in settings.variants)
-    images = read_ahead(read_rgb(record.image) for record in records)
+    images = read_ahead(read_rgb(record.image, record.size) for record in records)
     for rgb in track(images, "prediction", len(records)):
         with mixed_precision(device, settings.precision):
             probabilities = class_probabilities(

@@ -1,10 +1,10 @@
 """Settings of the report."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orandnet.settings import Section
+from orandnet.settings import Distinct, Section
 
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 
@@ -12,13 +12,13 @@ Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 class Settings(Section):
     """Which methods the tables and figures show, and in which order."""
 
-    pseudo_mask_methods: tuple[str, ...] = Field(
+    pseudo_mask_methods: Annotated[tuple[str, ...], Distinct] = Field(
         (), description="Rows of table 1, in order; empty = every method that was evaluated."
     )
-    segmentation_methods: tuple[str, ...] = Field(
+    segmentation_methods: Annotated[tuple[str, ...], Distinct] = Field(
         (), description="Measured rows of table 2, in order; empty = every method that was evaluated."
     )
-    scale_scheduling_methods: tuple[str, ...] = Field(
+    scale_scheduling_methods: Annotated[tuple[str, ...], Distinct] = Field(
         (), description="Rows of table 3, in order; empty = every method with the schedules baseline and scale."
     )
     segmentation_schedule: Literal["baseline", "scale", "scale_same_pixels"] = Field(

@@ -210,7 +210,7 @@ def _panel(
     pseudo: dict[str, MaskList],
     truth: GroundTruth,
 ) -> Panel:
-    rgb = read_rgb(record.image)
+    rgb = read_rgb(record.image, record.size)
     names = "\n".join(class_names[class_id - 1] for class_id in record.classes[:3])
     maps = [resize_scores(store[record.image_id].scores, record.size) for store in stores.values()]
     found = [masks.read(record.image_id) for masks in pseudo.values()]

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orandnet.files.checkpoint import described, described_classes, fill_network
-from orandnet.networks.backbone import create_backbone, freeze_affine, freeze_batch_norm, freeze_layers
+from orandnet.networks.backbone import create_backbone
+from orandnet.networks.freezing import freeze_affine, freeze_batch_norm, freeze_layers
 from orandnet.segmenter.settings import TrainSettings
 from orandnet.training.optimizer import parameter_groups
 

@@ -43,7 +43,7 @@ class TrainingPairs:
         scales = batch_generator(self.random_seed, progress) if settings.scale_per_batch else generator
         factor = scale_factor(progress, factors=self.factors, fraction=settings.scale_schedule.fraction)
         rgb, mask = rescale_pair(
-            read_rgb(record.image),
+            read_rgb(record.image, record.size),
             self.read_mask(record.image_id),
             # multiplied, so that the schedule is all that differs from the baseline
             factor * scales.uniform(*settings.random_scale),

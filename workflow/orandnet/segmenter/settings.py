@@ -1,12 +1,12 @@
 """Settings of the segmentation stage."""
 
 from itertools import pairwise
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from orandnet.settings import Backbone, Name, Section
-from orandnet.training.settings import RandomScale, Training
+from orandnet.settings import LARGEST_SIDE, SMALLEST_SCALE, Backbone, Distinct, Name, Section
+from orandnet.training.settings import LARGEST_BATCH, MOST_EPOCHS, RandomScale, Training
 
 GROUND_TRUTH = "ground_truth"  # in `methods`: trained on true masks, the fully supervised reference
 Schedule = Literal["baseline", "scale", "scale_same_pixels"]
@@ -21,9 +21,9 @@ class SegmenterBackbone(Backbone):
 class SegmenterTraining(Training):
     """Length and speed of the training; by default MCTformer's DeepLabv1 recipe (Xu et al., 2022, code)."""
 
-    epochs: int = Field(30, ge=1, description="passes over the training images")
-    batch_size: int = Field(4, ge=1, description="images per step")
-    learning_rate: float = Field(7e-4, gt=0, description="of the backbone, at the start")
+    epochs: int = Field(30, ge=1, le=MOST_EPOCHS, description="passes over the training images")
+    batch_size: int = Field(4, ge=1, le=LARGEST_BATCH, description="images per step")
+    learning_rate: float = Field(7e-4, gt=0, le=100, description="of the backbone, at the start")
     momentum: float = Field(
         1e-5,
         ge=0,
@@ -31,14 +31,16 @@ class SegmenterTraining(Training):
         description="of sgd; the recipe's weight decay of 1e-5 lands in the place of the "
         "momentum, so 1e-5 is what it trained with",
     )
-    weight_decay: float = Field(0.0, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay; see momentum")
+    weight_decay: float = Field(
+        0.0, ge=0, le=100, description="L2 (sgd, adam) or decoupled (adamw) decay; see momentum"
+    )
 
 
 class ScaleSchedule(Section):
     """How the training images and masks grow in the schedules `scale` and `scale_same_pixels`."""
 
-    factors: tuple[float, ...] = Field(
-        (0.33, 0.5, 0.7, 1.0), min_length=1, description="factors of the image side, ascending, in (0, 1]"
+    factors: tuple[Annotated[float, Field(ge=SMALLEST_SCALE, le=1)], ...] = Field(
+        (0.33, 0.5, 0.7, 1.0), min_length=1, description="factors of the image side, ascending, up to 1"
     )
     fraction: float = Field(
         0.5, ge=0, le=1, description="share of the training over which the factors have equal parts; the rest runs at 1"
@@ -51,10 +53,9 @@ class ScaleSchedule(Section):
 
     @model_validator(mode="after")
     def check_factors(self) -> Self:
-        """Refuse factors that do not grow, or leave (0, 1]."""
-        grows = all(low < high for low, high in pairwise(self.factors))
-        if not grows or not 0 < self.factors[0] <= self.factors[-1] <= 1:
-            raise ValueError(f"factors {self.factors} must grow and lie in (0, 1]; write for example [0.5, 1.0].")
+        """Refuse factors that do not grow."""
+        if not all(low < high for low, high in pairwise(self.factors)):
+            raise ValueError(f"factors {list(self.factors)} must grow; write for example [0.5, 1.0].")
         return self
 
 
@@ -79,11 +80,11 @@ class TrainSettings(Section):
         description="initial values of the head: normal of 0.01 without bias, as DeepLab's, or Xavier's uniform ones "
         "with torch's own for the bias, as in MCTformer's recipe",
     )
-    hidden_channels: int = Field(512, ge=1, description="channels between the two layers of the head")
-    dilation: int = Field(12, ge=1, description="of the head's 3x3 convolutions, in cells of the logits")
+    hidden_channels: int = Field(512, ge=1, le=65_536, description="channels between the two layers of the head")
+    dilation: int = Field(12, ge=1, le=1000, description="of the head's 3x3 convolutions, in cells of the logits")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the hidden channels dropped in training")
     training: SegmenterTraining = Field(SegmenterTraining(), description="length and speed of the training")
-    crop_size: int = Field(321, ge=1, description="side of the training window in pixels")
+    crop_size: int = Field(321, ge=1, le=LARGEST_SIDE, description="side of the training window in pixels")
     random_scale: RandomScale = Field(
         (0.7, 1.3), description="range of the random factor of the image side, on top of the schedule's"
     )
@@ -112,7 +113,7 @@ class Settings(TrainSettings):
         description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
         "fully supervised reference",
     )
-    schedules: list[Schedule] = Field(
+    schedules: Annotated[list[Schedule], Distinct] = Field(
         ["baseline", "scale"],
         min_length=1,
         description="baseline: full size throughout; scale: small images first, in the same number of steps; "

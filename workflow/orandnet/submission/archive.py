@@ -3,16 +3,18 @@
 import gzip
 import io
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from orandnet.dataset.problems import refuse
 from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import encode_mask, voc_palette
+from orandnet.files.mask import encode_mask
+from orandnet.files.mask_colors import voc_palette
+from orandnet.files.picture import decode_picture
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 LARGEST_ID = 20  # of VOC's classes
@@ -63,9 +65,9 @@ def check_archive(path: Path, sizes: dict[str, tuple[int, int]]) -> None:
                     continue
                 found[name.stem] += 1
                 if name.stem in sizes:
-                    fault = mask_fault(archive.extractfile(member).read(), sizes[name.stem])
+                    fault = _member_fault(archive, member, sizes[name.stem])
                     problems += [f"{path}: {name.name} {fault}"] if fault else []
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise ValueError(f"{path}: is no .tar.gz archive ({error}); make it again.") from None
     refuse(problems + _set_faults(path, found, sizes))
 
@@ -81,17 +83,23 @@ def _set_faults(path: Path, found: Counter[str], sizes: dict[str, tuple[int, int
     return [f"{path}: {ids[0]} ({len(ids)} such images) {what}." for ids, what in faults if ids]
 
 
+def _member_fault(archive: tarfile.TarFile, member: tarfile.TarInfo, size: tuple[int, int]) -> str | None:
+    if member.size > 4 * size[0] * size[1] + 2**20:  # more than any PNG of the image's size; not read at all
+        return f"has {member.size} bytes for {size[0]} x {size[1]} pixels; write it again."
+    return mask_fault(archive.extractfile(member).read(), size)
+
+
 def mask_fault(content: bytes, size: tuple[int, int]) -> str | None:
     """Say what is wrong with a PNG's bytes as a mask of an image of `size` (H, W); None if nothing is."""
     try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            if image.mode != "P":
-                return f"has mode {image.mode}; the server reads class ids from palette images (P) only."
-            if image.size != size[::-1]:
-                return f"is {image.height} x {image.width} pixels, its image {size[0]} x {size[1]}; keep its size."
-            palette, largest = image.getpalette("RGB"), int(np.asarray(image).max())
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"cannot be decoded as PNG ({error}); write it again."
+        image, _ = decode_picture(content, Path("it"), formats=("PNG",), what="mask")
+    except ValueError as error:
+        return f"cannot be decoded as PNG ({str(error).removeprefix('it: ')})."
+    if image.mode != "P":
+        return f"has mode {image.mode}; the server reads class ids from palette images (P) only."
+    if image.size != size[::-1]:
+        return f"is {image.height} x {image.width} pixels, its image {size[0]} x {size[1]}; keep its size."
+    palette, largest = image.getpalette("RGB"), int(np.asarray(image).max())
     if largest > LARGEST_ID:
         return f"holds the id {largest}; the server knows 0 (background) to {LARGEST_ID}."
     # an encoder may leave out colours behind the last one in use

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from orandnet.settings import Section
+from orandnet.settings import MAX_SEED, Section
 
 
 class Settings(Section):
@@ -12,4 +12,4 @@ class Settings(Section):
         None, description="training schedule of the segmenter; null for that of report.segmentation_schedule"
     )
     variant: str | None = Field(None, description="one of prediction.variants; null for that of report.variant")
-    seed: int | None = Field(None, ge=0, description="one of the run's seeds; null for the first")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="one of the run's seeds; null for the first")

@@ -4,36 +4,45 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from orandnet.settings import PRECISION, Precision, Section
+from orandnet.settings import LARGEST_SCALE, PRECISION, SMALLEST_SCALE, Precision, Section
+
+# beyond these no training ends, and a number is a slip
+MOST_EPOCHS, MOST_STEPS, LARGEST_BATCH = 100_000, 100_000_000, 65_536
 
 
 def _check_range(random_scale: tuple[float, float]) -> tuple[float, float]:
     low, high = random_scale
-    if not 0 < low <= high:
-        raise ValueError(f"{random_scale} is no range; write [low, high] with 0 < low <= high")
+    if not SMALLEST_SCALE <= low <= high <= LARGEST_SCALE:
+        raise ValueError(
+            f"{random_scale} is no range; write [low, high] with {SMALLEST_SCALE} <= low <= high <= {LARGEST_SCALE}"
+        )
     return random_scale
 
 
-# range of the random factor of the image side: (low, high), 0 < low <= high
+# range of the random factor of the image side: (low, high)
 RandomScale = Annotated[tuple[float, float], AfterValidator(_check_range)]
 
 
 class Training(Section):
     """How long and how fast a network is trained."""
 
-    epochs: int = Field(10, ge=1, description="passes over the training images")
-    max_iterations: int | None = Field(None, ge=1, description="stop after this many steps, whatever the epochs")
-    batch_size: int = Field(16, ge=1, description="images per step")
+    epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="passes over the training images")
+    max_iterations: int | None = Field(
+        None, ge=1, le=MOST_STEPS, description="stop after this many steps, whatever the epochs"
+    )
+    batch_size: int = Field(16, ge=1, le=LARGEST_BATCH, description="images per step")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="sgd, adam or adamw")
-    learning_rate: float = Field(0.01, gt=0, description="of the backbone, at the start")
-    head_learning_rate_factor: float = Field(10.0, gt=0, description="new layers learn this many times faster")
+    learning_rate: float = Field(0.01, gt=0, le=100, description="of the backbone, at the start")
+    head_learning_rate_factor: float = Field(10.0, gt=0, le=1e6, description="new layers learn this many times faster")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     beta1: float = Field(0.9, ge=0, lt=1, description="of adam and adamw: decay of the mean of gradients")
-    weight_decay: float = Field(1e-4, ge=0, description="L2 (sgd, adam) or decoupled (adamw) decay")
+    weight_decay: float = Field(1e-4, ge=0, le=100, description="L2 (sgd, adam) or decoupled (adamw) decay")
     schedule: Literal["poly", "cosine", "constant"] = Field("poly", description="of the learning rate, per step")
-    power: float = Field(0.9, gt=0, description="of the poly schedule")
-    warmup_iterations: int = Field(0, ge=0, description="steps over which the rate rises linearly from 0")
-    clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    power: float = Field(0.9, gt=0, le=100, description="of the poly schedule")
+    warmup_iterations: int = Field(
+        0, ge=0, le=MOST_STEPS, description="steps over which the rate rises linearly from 0"
+    )
+    clip_gradient: float | None = Field(None, gt=0, le=1e6, description="largest norm of the gradient")
     precision: Precision = Field("auto", description=PRECISION)
 
     def steps_per_epoch(self, num_samples: int) -> int:

@@ -34,7 +34,7 @@ class LabelledWindows:
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, Tensor]:
         """Return (3, S, S) uint8 RGB and (S / 4, S / 4) uint8 mask ids of record `position`, 255 = ignore."""
         record = self.records[position]
-        rgb, labels = read_rgb(record.image), self.labels.read(record.image_id)
+        rgb, labels = read_rgb(record.image, record.size), self.labels.read(record.image_id)
         size = scaled_size(rgb.shape[:2], generator.uniform(*self.random_scale))
         rgb, labels = random_flip(resize(rgb, size), resize_mask(labels, size), generator)
         rgb, labels = random_crop(rgb, labels, self.crop_size, generator, pad_rgb=self.pad_rgb)

@@ -10,11 +10,12 @@ from orandnet.dataset.settings import Settings
 
 SPLITS = ("train", "train_aug", "val", "test")
 PARTS = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}  # splits whose images are one list
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An image: `split` of train_aug are those that are not in train."""
 
@@ -80,6 +81,15 @@ class FilesByStem:
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
+
+
+def of_other_formats(paths: Iterable[Path]) -> dict[str, str]:
+    """Return stem -> what to say of a file that is named like an image but ends in no suffix that is read."""
+    return {
+        path.stem: f"{path}: is of a format that is not read; save it as one of {', '.join(IMAGE_SUFFIXES)}."
+        for path in paths
+        if path.suffix and path.suffix.lower() not in IMAGE_SUFFIXES
+    }
 
 
 def labels_path(settings: Settings) -> Path:

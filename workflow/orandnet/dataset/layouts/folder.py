@@ -12,6 +12,7 @@ from orandnet.dataset.layouts.entries import (
     FilesByStem,
     is_image_id,
     labels_path,
+    of_other_formats,
 )
 from orandnet.dataset.problems import refuse
 from orandnet.dataset.settings import Settings, check_classes
@@ -72,9 +73,11 @@ def read_folder(settings: Settings, part: str, *, leave_out: Path | None = None)
             raise ValueError(f"{path}: no image has the split {split}; give some images this split.")
     rows = [(split, image_id) for split in PARTS[part] for image_id in ids[split][: settings.limit]]
     images = _images(settings.root, leave_out, path, [image_id for _, image_id in rows])
+    others = of_other_formats(settings.root.rglob("*")) if len(images) < len(rows) else {}
     refuse(
         [
-            f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
+            others.get(image_id)
+            or f"{path}: {image_id} has no image under dataset.root; add the image, or correct the id, which is the "
             "file's name without folder and suffix."
             for split, image_id in rows
             if image_id not in images

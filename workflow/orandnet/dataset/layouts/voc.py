@@ -5,11 +5,13 @@ from pathlib import Path
 
 from orandnet.dataset.layouts.entries import (
     IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
     PARTS,
     Entry,
     FilesByStem,
     image_id_of,
     is_image_id,
+    of_other_formats,
 )
 from orandnet.dataset.problems import refuse, repeated
 from orandnet.dataset.settings import Lists, Settings
@@ -28,9 +30,11 @@ def read_voc(settings: Settings, part: str) -> list[Entry]:
         raise ValueError(f"dataset.root: {root} has no folder JPEGImages; give a folder like VOCdevkit/VOC2012.")
     rows = [(split, image_id) for split, ids in listed_ids(settings, part).items() for image_id in ids]
     images = files_in(root / "JPEGImages", IMAGE_SUFFIXES, [image_id for _, image_id in rows])
+    others = of_other_formats((root / "JPEGImages").iterdir()) if len(images) < len(rows) else {}
     refuse(
         [
-            f"{root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
+            others.get(image_id)
+            or f"{root / 'JPEGImages'}: has no image {image_id}, which the list of {split} names; "
             "add the image or remove the line."
             for split, image_id in rows
             if image_id not in images
@@ -99,7 +103,7 @@ def read_list(path: Path) -> list[str]:
 
 def _is_mask(field: str) -> bool:
     """Whether a second field of a line is a mask's file, and not VOC's 1 or -1 of a class."""
-    return "/" in field or "\\" in field or field.lower().endswith(".png")
+    return "/" in field or "\\" in field or field.lower().endswith(MASK_SUFFIXES)
 
 
 def listed_ids(settings: Settings, part: str, *, quiet: bool = False) -> dict[str, list[str]]:

@@ -1,0 +1,212 @@
+"""The table of hostile and damaged inputs: where it lies, the command that meets it, and what the one line must say."""
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
+from orandnet.dataset.index import PART_COLUMNS, write_rows
+from orandnet.dataset.settings import MaskSettings
+from orandnet.dataset.stage import classes, images
+from voc_folder import write_voc
+
+LABELS = {"a1": ("cat",), "a2": ("dog",), "a3": ("cat", "dog")}
+
+
+class Case(NamedTuple):
+    """An input and its command.
+
+    Attributes:
+        name: of the case.
+        make: writes good files into a folder, then the bad one; returns the command.
+        words: what the line must hold.
+    """
+
+    name: str
+    make: Callable[[Path], list[str]]
+    words: tuple[str, ...]
+
+
+def check_images(folder: Path) -> list[str]:
+    """Write a small data set in VOC's layout; return the command that checks its training images."""
+    settings = write_voc(folder / "voc")
+    options = ["--part", "train_aug", "--output", str(folder / "out/train_aug.csv")]
+    return ["dataset", "images", *options, "--settings", settings.model_dump_json()]
+
+
+def check_masks(folder: Path) -> list[str]:
+    """Write a small data set in VOC's layout and list its images; return the command that checks their masks."""
+    settings, lists = write_voc(folder / "voc"), folder / "lists"
+    classes(output=lists / "classes.json", settings=settings)
+    images(part="train_aug", output=lists / "train_aug.csv", settings=settings)
+    options = ["--index", str(lists / "train_aug.csv"), "--output", str(folder / "out/train_aug.json")]
+    return ["dataset", "ground_truth", *options, "--settings", settings.narrowed_to(MaskSettings).model_dump_json()]
+
+
+def import_cams(folder: Path, kind: str) -> list[str]:
+    """Write an index and good CAM files of three images; return the command that imports them."""
+    rows = [
+        dict(zip(("image_id", "image", "split", "height", "width"), (i, "", "train", *SIZE), strict=True))
+        | {"labels": ";".join(names), "orientation": 1, "sha256": ""}
+        for i, names in LABELS.items()
+    ]
+    write_rows(folder / "index.csv", rows, PART_COLUMNS)
+    (folder / "classes.json").write_text(json.dumps({"classes": ["cat", "dog"], "file_ids": [1, 2]}))
+    (folder / "cams").mkdir()
+    rng = np.random.default_rng(0)
+    for image_id, names in LABELS.items():
+        keys, scores = np.array([("cat", "dog").index(name) for name in names]), rng.random((len(names), *SIZE))
+        WRITERS[kind](folder / "cams", image_id, keys, scores.astype(np.float32))
+    settings = {"path": str(folder / "cams"), "format": kind, "file_ids": [1, 2]}
+    options = ["--index", str(folder / "index.csv"), "--output", str(folder / "out/1-of-1.npz")]
+    return ["cam", "import", *options, "--settings", json.dumps(settings)]
+
+
+def write_soft(folder: Path, image_id: str, keys: np.ndarray, scores: np.ndarray) -> None:
+    (folder / image_id).mkdir()
+    for key, one in zip(keys, scores, strict=True):
+        Image.fromarray((one * 255).astype(np.uint8)).save(folder / image_id / f"{key + 1}.png")
+
+
+WRITERS = {
+    "irn": lambda folder, i, keys, s: np.save(folder / f"{i}.npy", {"keys": keys, "high_res": s}, allow_pickle=True),
+    "arrays": lambda folder, i, keys, s: np.savez(folder / f"{i}.npz", classes=keys + 1, scores=s),
+    "soft_png": write_soft,
+    "hard_png": lambda folder, i, keys, s: Image.new("L", SIZE[::-1], int(keys[0]) + 1).save(folder / f"{i}.png"),
+}
+# place -> command that writes good files, and the file that something else takes the place of
+PLACES = {
+    "image": (check_images, "voc/JPEGImages/a1.jpg"),
+    "mask": (check_masks, "voc/SegmentationClass/a1.png"),
+    "hard_png": (lambda folder: import_cams(folder, "hard_png"), "cams/a1.png"),
+    "soft_png": (lambda folder: import_cams(folder, "soft_png"), "cams/a1/1.png"),
+    "irn": (lambda folder: import_cams(folder, "irn"), "cams/a1.npy"),
+    "arrays": (lambda folder: import_cams(folder, "arrays"), "cams/a1.npz"),
+}
+OF_PICTURES = {"image": {}, "mask": NO_MASKS, "hard_png": NO_MASKS, "soft_png": NO_SOFT_MASKS}
+
+
+def intruded() -> Iterator[Case]:
+    """Every intruder in every place."""
+    for place, (good, file) in PLACES.items():
+        for name, intruder in {**INTRUDERS, **OF_PICTURES.get(place, {})}.items():
+            words = intruder.as_picture
+            if place in ("irn", "arrays") and not words.startswith("is a "):
+                words = intruder.as_array
+            if name == "a folder" and place not in ("image", "mask", "soft_png"):
+                words = "none for 1 of 3 training images: a1"  # an import looks for files among files
+            yield Case(f"{place}: {name}", placed(good, file, intruder.put), (Path(file).name[:2], words))
+
+
+def placed(good: Callable, file: str, put: Callable[[Path], None]) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        command = good(folder)
+        (folder / file).unlink()
+        put(folder / file)
+        return command
+
+    return make
+
+
+def pickled(content: bytes) -> Callable[[Path], None]:
+    """Put a pickle into a .npy file, as numpy does."""
+    return bytes_of(npy_header((), "|O") + content)
+
+
+def plain(**arrays) -> Callable[[Path], None]:
+    return lambda path: np.savez(path, **arrays)
+
+
+def members(method: int = zipfile.ZIP_STORED, **contents: bytes) -> Callable[[Path], None]:
+    def put(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, content in contents.items():
+                archive.writestr(f"{name}.npy", content)
+
+    return put
+
+
+def npy(array: object) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.asarray(array))
+    return file.getvalue()
+
+
+def marked(offset_local: int, offset_central: int, value: int) -> Callable[[Path], None]:
+    """Put an archive in whose every member one byte of both headers is another."""
+
+    def put(path: Path) -> None:
+        members(classes=npy([1]), scores=npy(np.zeros((1, *SIZE))))(path)
+        content = bytearray(path.read_bytes())
+        for start, offset in ((b"PK\3\4", offset_local), (b"PK\1\2", offset_central)):
+            position = content.find(start)
+            while position >= 0:
+                content[position + offset] = value
+                position = content.find(start, position + 1)
+        path.write_bytes(content)
+
+    return put
+
+
+ARRAYS = {
+    "a header of 4 TB": (members(classes=npy([1]), scores=npy_header((1, 10**6, 10**6))), "takes 4000000000000 bytes"),
+    "more zeros than fit the image": (
+        members(zipfile.ZIP_DEFLATED, classes=npy([1]), scores=npy(np.zeros((1, 9000, 9000), np.uint8))),
+        "unpacks to 81000128 bytes",
+    ),
+    "an encrypted member": (marked(6, 8, 1), "is encrypted"),
+    "an unknown compression": (marked(8, 10, 99), "is compressed by method 99"),
+    "garbage as LZMA": (marked(8, 10, 14), "is compressed by method 14"),
+    "garbage as deflated": (marked(8, 10, 8), "not a readable .npz"),
+    "objects": (plain(classes=np.array([1]), scores=np.array([[[None]]])), "holds Python objects"),
+    "a negative shape": (members(classes=npy([1]), scores=npy_header((-1, 3, 4))), "negative shape"),
+    "no classes": (plain(scores=np.zeros((1, *SIZE))), "has the arrays ['scores'], not classes and scores"),
+    "classes without an axis": (plain(classes=np.array(1), scores=np.zeros((1, *SIZE))), "has 1 classes for 1 maps"),
+    "classes with a fraction": (plain(classes=np.array([1.5]), scores=np.zeros((1, *SIZE))), "1.5) is no class number"),
+    "text": (plain(classes=np.array([1]), scores=np.full((1, *SIZE), "a")), "where maps belong"),
+    "complex numbers": (plain(classes=np.array([1]), scores=np.ones((1, *SIZE), complex)), "where maps belong"),
+    "not a number": (plain(classes=np.array([1]), scores=np.full((1, *SIZE), np.nan)), "not finite"),
+    "numbers of 128 bits": (plain(classes=np.array([1]), scores=np.ones((1, *SIZE), np.longdouble) * 2), "reach from"),
+}
+KEYS = pickle.dumps(np.array([0]))[2:-1]
+PICKLES = {
+    "a name that runs code": (pickled(b"cposix\nsystem\n(S'true'\ntR."), "asks for posix.system, which could run code"),
+    "a key nested a million deep": (pickled(b"\x80\x04})" + b"\x85" * 10**6 + b"K\x01s."), "tuples are nested"),
+    "lists of 2 to the 60 parts": (
+        pickled(b"\x80\x04]\x94K\x01a" + b"".join(b"0]\x94h%ca" % row + b"h%ca" % row for row in range(60)) + b"."),
+        "holds more than",
+    ),
+    "a text of 4 EB": (pickled(b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"a."), "not a readable .npy"),
+    "a frame that is not there": (pickled(b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"}."), "not a readable .npy"),
+    "a list": (pickled(pickle.dumps([1, 2])), "holds a list, not a dict"),
+    "keys that are no numbers": (pickled(pickle.dumps({"keys": ["a"], "high_res": 1})), "a1.npy: "),
+    "a huge key": (pickled(pickle.dumps({"keys": [10**30], "cam": [[[0.5]]]})), "a1.npy: "),
+    "an unknown version": (lambda path: path.write_bytes(b"\x93NUMPY\x09\0v\0" + b" " * 118), "npy version (9, 0)"),
+    "a header that is code": (
+        lambda path: path.write_bytes(b"\x93NUMPY\1\0\x76\0" + b"__import__('os').getcwd()".ljust(117) + b"\n"),
+        "not a readable .npy",
+    ),
+    "a header of 60 kB": (
+        lambda path: path.write_bytes(b"\x93NUMPY\1\0\x60\xea" + b"(" * 0xEA60),
+        "not a readable .npy",
+    ),
+}
+
+
+def arrays() -> Iterator[Case]:
+    """Archives and pickles that ask for more than there is."""
+    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES)):
+        good, file = PLACES[kind]
+        for name, (put, words) in table.items():
+            yield Case(f"{kind}: {name}", placed(good, file, put), (Path(file).name, words))
+
+
+CASES = [*intruded(), *arrays()]

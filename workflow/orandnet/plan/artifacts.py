@@ -1,0 +1,135 @@
+"""All artifacts that a config can make: what lies elsewhere in the folder of its run is of an older config."""
+
+from collections.abc import Iterable, Iterator
+
+from orandnet.config.sections import Config
+from orandnet.config.sources import split_member
+from orandnet.files.places import MASKS, NETWORKS, STORES, place
+from orandnet.plan.cams import refined_ensembles
+from orandnet.plan.targets import FIGURES, TABLES, scored_parts
+
+OPERATORS = ("or", "and", "mean")  # which every fusion of ORANDNet's input writes
+SCORES = ("summary", "curve", "per_class")
+
+
+def planned(config: Config, artifacts: Iterable[str] | None = None) -> list[str]:
+    """Return a pattern for each kind of file that the run may hold, from the folder of the run.
+
+    `*` in a pattern stands for the number of a shard, or for an image id.
+
+    Args:
+        config: the run's.
+        artifacts: keys of `places.PLACES` to return; None for all.
+    """
+    wanted = None if artifacts is None else set(artifacts)
+    head = f"results/{config.run}/"
+    found = (path.removeprefix(head) for name, path in _all(config) if wanted is None or name in wanted)
+    return list(dict.fromkeys(found))
+
+
+def packed(config: Config) -> list[str]:
+    """Return the patterns of what belongs into the trail of an image: CAMs, masks and networks."""
+    return planned(config, [*STORES, *MASKS, *NETWORKS])
+
+
+def trained_seeds(config: Config) -> set[tuple[str, int]]:
+    """Return (source, seed) of each classifier: those of the run, of members with another seed, and what amn needs."""
+    members = (member for ensemble in config.ensembles.values() for member in ensemble.members)
+    wanted = {(source, seed) for source in config.sources for seed in config.seeds}
+    wanted |= {split_member(member, seed) for member in members for seed in config.seeds}
+    seeds = {(config.sources[source].seed_source, seed) for source, seed in wanted}
+    return {(source, seed) for source, seed in wanted | seeds if source is not None and source not in config.imported}
+
+
+def _all(config: Config) -> Iterator[tuple[str, str]]:
+    yield from _dataset(config)
+    yield from _cams(config)
+    yield from _refinement(config)
+    yield from _segmentation(config)
+    yield from _results(config)
+
+
+def _each(config: Config, artifact: str, **parts: object) -> tuple[str, str]:
+    return artifact, place(artifact, config.run, **parts)
+
+
+def _dataset(config: Config) -> Iterator[tuple[str, str]]:
+    for artifact in ("dataset", "dataset_manifest", "dataset_classes"):
+        yield _each(config, artifact)
+    for part in ("train_aug", "val", "test"):
+        yield _each(config, "dataset_images", part=part)
+    for part in scored_parts(config):
+        yield _each(config, "dataset_ground_truth", part=part)
+    if config.dataset.download:
+        yield _each(config, "dataset_fetch")
+    if config.dataset.kind in ("scenes", "coco"):
+        yield _each(config, "dataset_layout", layout=config.dataset.kind)
+
+
+def _cams(config: Config) -> Iterator[tuple[str, str]]:
+    shard = f"*-of-{config.shards}"
+    for source, seed in sorted(trained_seeds(config)):
+        yield _each(config, "classifier", source=source, seed=seed)
+        yield _each(config, "cam", source=source, seed=seed, shard=shard)
+    for source in config.imported:
+        yield _each(config, "cam_import", source=source, shard=shard)
+    for name, ensemble in config.ensembles.items():
+        operators = ("sum",) if ensemble.output == "sum" else OPERATORS
+        for seed in config.seeds:
+            for operator in operators:
+                yield _each(config, "fusion", ensemble=name, seed=seed, operator=operator, shard=shard)
+    for name in refined_ensembles(config):
+        for seed in config.seeds:
+            yield _each(config, "orandnet", ensemble=name, seed=seed)
+            yield _each(config, "orandnet_cam", ensemble=name, seed=seed, shard=shard)
+
+
+def _refinement(config: Config) -> Iterator[tuple[str, str]]:
+    shard = f"*-of-{config.shards}"
+    learnt_from = {
+        (config.sources[source].seed_source, seed)
+        for source, seed in trained_seeds(config)
+        if config.sources[source].kind == "amn"
+    }
+    for cam, seed in sorted({(cam, seed) for cam in config.irn.cams for seed in config.seeds} | learnt_from):
+        yield _each(config, "irn_labels", cam=cam, seed=seed, shard=shard)
+    for cam in config.irn.cams:
+        for seed in config.seeds:
+            yield _each(config, "irn", cam=cam, seed=seed)
+            yield _each(config, "irn_walk", cam=cam, seed=seed, shard=shard)
+
+
+def _segmentation(config: Config) -> Iterator[tuple[str, str]]:
+    shard, parts = f"*-of-{config.shards}", f"*-of-{config.prediction.shards or config.shards}"
+    for seed in config.seeds:
+        for method in config.cam_methods:
+            yield _each(config, "pseudo_mask", method=method, seed=seed, shard=shard)
+            yield _each(config, "pseudo_mask_threshold", method=method, seed=seed, shard=shard)
+        for method in config.segmenter.methods:
+            for schedule in config.segmenter.schedules:
+                where = {"method": method, "schedule": schedule, "seed": seed}
+                yield _each(config, "segmenter", **where)
+                for split in config.prediction.splits:
+                    yield _each(config, "prediction", **where, split=split, shard=parts)
+                    for scores in SCORES:
+                        yield _each(config, "evaluation_prediction", **where, split=split, scores=scores)
+
+
+def _results(config: Config) -> Iterator[tuple[str, str]]:
+    shard = f"*-of-{config.shards}"
+    for seed in config.seeds:
+        for method in config.cam_methods:
+            for scores in SCORES:
+                yield _each(config, "evaluation_cam", method=method, seed=seed, scores=scores)
+        for kind in ("irn", "npz", "voc"):
+            for method in getattr(config.export, kind):
+                parts = {} if kind == "voc" else {"shard": shard}
+                yield _each(config, f"export_{kind}", method=method, seed=seed, **parts)
+    for method in config.segmenter.methods:
+        yield _each(config, "submission", method=method)
+    for table in TABLES:
+        yield _each(config, "tables", table=table)
+    for ensemble in refined_ensembles(config):
+        for kind in FIGURES:
+            yield _each(config, "figures", figure=f"{kind}_{ensemble}")
+    yield _each(config, "export_pack", image_id="*")
