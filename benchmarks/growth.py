@@ -127,7 +127,8 @@ def irn_labels(folder: Path) -> None:
     from orandnet.irn.settings import LabelSettings
     from orandnet.irn.stage import labels
 
-    output, settings = folder / "labels" / f"{SHARD}.csv", LabelSettings()
+    output = folder / "labels" / f"{SHARD}.csv"
+    settings = LabelSettings(foreground_threshold=0.30, background_threshold=0.05)
     labels(index=folder / "index.csv", cams=[folder / "cam.npz"], output=output, settings=settings)
 
 
@@ -154,10 +155,13 @@ def evaluation_cam(folder: Path) -> None:
     """Score the CAMs at 101 thresholds."""
     from orandnet.evaluation.settings import Settings
     from orandnet.evaluation.stage import cam
+    from orandnet.files.thresholds import Thresholds, write_thresholds
 
+    write_thresholds(folder / "otsu.json", Thresholds(0.3, 0.2, 0.4))
     outputs = {name: folder / f"{name}.csv" for name in ("output", "curve_output", "per_class_output")}
     truth = {"index": folder / "train_aug.csv", "ground_truth": folder / "ground_truth" / "train_aug.json"}
-    cam(**truth, cams=[folder / "cam.npz"], **outputs, settings=Settings(), background_threshold=0.3)
+    places = {"cams": [folder / "cam.npz"], "otsu": folder / "otsu.json", **outputs}
+    cam(**truth, **places, settings=Settings(), background_threshold=0.3)
 
 
 def prediction(folder: Path) -> None:

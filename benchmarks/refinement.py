@@ -59,7 +59,7 @@ def together(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 def two_passes(rgb: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return IRN's labels by two independent CRFs, one for each background score."""
-    settings = LabelSettings()
+    settings = LabelSettings(foreground_threshold=0.30, background_threshold=0.05)
     num_labels, found = len(classes) + 1, []
     for background in (settings.foreground_threshold, settings.background_threshold):
         padded = np.pad(scores, ((1, 0), (0, 0), (0, 0)), mode="constant", constant_values=background)

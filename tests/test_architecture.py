@@ -33,6 +33,7 @@ IDEAS = [
     "fusion.probability",
     "irn.affinity",
     "irn.random_walk",
+    "pseudo_mask.otsu",
     "pseudo_mask.threshold",
     "segmenter.scale_schedule",
     "evaluation.confusion",

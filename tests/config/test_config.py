@@ -70,7 +70,10 @@ def test_the_official_config_has_the_forms_of_the_releases_and_the_default_ones_
         assert (orandnet.crops, orandnet.random_flip) == (("official", False) if is_official else ("fixed", True))
         assert orandnet.training.max_iterations == (5002 if is_official else 5000)
         assert config.irn_of("ours").walk.pad_to_window is is_official
-        assert config.pseudo_mask.for_method("ours+irn").background_threshold == (0.25 if is_official else 0.3)
+        rules = {config.pseudo_mask.for_method(method).threshold_rule for method in ("ours", "ours+irn", "naive+irn")}
+        assert rules == {"fixed" if is_official else "otsu"}
+        assert config.irn_of("ours").labels.from_scores is not is_official
+        assert config.segmenter.balanced
         assert segmenter.freeze_affine is segmenter.scale_per_batch is is_official
         assert (segmenter.head_init, segmenter.small_images) == (
             ("xavier", "top_left") if is_official else ("normal", "anywhere")
@@ -89,7 +92,11 @@ def test_the_rows_of_irn_and_amn_have_their_own_recipes_in_both_published_config
         assert config.sources["amn"].seed_source == row.removesuffix("+irn")
         for cam in (row.removesuffix("+irn"), "amn"):
             assert config.irn_of(cam).boundary.training.batch_size == 32
-            assert config.pseudo_mask.for_method(f"{cam}+irn").background_threshold == 0.25
+            masks = config.pseudo_mask.for_method(f"{cam}+irn")
+            assert (masks.threshold_rule, masks.background_threshold) == ("fixed", 0.25)
+            labels = (0.45, 0.15) if cam == "amn" else (0.30, 0.05)
+            found = config.irn_of(cam).labels
+            assert (found.foreground_threshold, found.background_threshold) == labels
         assert config.irn_of("amn").walk.power == 1.3
         assert config.classifier_of("amn").frozen_layers == ["conv1", "bn1"]
 
@@ -341,7 +348,7 @@ def test_a_source_changes_single_keys_of_its_sections_and_keeps_the_others():
         sources__vit__classifier={"kind": "cnn", "training": {"epochs": 9}, "vit": {"stem": {"model": "resnet18"}}},
         sources__vit__cam={"scales": [1.0]},
         ensembles__ours__fusion={"offsets": {"vit": "1.5e-1"}},
-        ensembles__ours__irn={"labels": {"foreground_threshold": 0.4}},
+        ensembles__ours__irn={"labels": {"foreground_threshold": 0.4, "background_threshold": 0.1}},
     )
     config = load(raw)
     vit, cnn = config.classifier_of("vit"), config.classifier_of("cnn")

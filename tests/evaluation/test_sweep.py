@@ -16,6 +16,7 @@ from orandnet.evaluation.settings import Settings
 from orandnet.evaluation.sweep import confusion_by_threshold, count_below, curve_of, thresholds_by_rule
 from orandnet.files.mask import write_mask
 from orandnet.files.store import Cam, write_shard
+from orandnet.files.thresholds import Thresholds, write_thresholds
 from orandnet.pseudo_mask.threshold import pseudo_mask
 
 NUM_CLASSES = 5
@@ -136,8 +137,8 @@ def test_every_rule_finds_its_threshold_on_the_curve_of_a_sweep():
     thresholds = np.array([0.3, 0.5, 0.7])
     curve = curve_of(thresholds, scores(confusion_by_threshold(maps, [1], truth, thresholds, num_classes=2)))
     np.testing.assert_allclose(curve.recall, [75, 350 / 6, 500 / 6])
-    chosen = thresholds_by_rule(curve, background_threshold=0.25)
-    assert chosen == {"fixed": 0.25, "best_miou": 0.7, "precision_ge_recall": 0.3}
+    chosen = thresholds_by_rule(curve, background_threshold=0.25, otsu=0.4)
+    assert chosen == {"otsu": 0.4, "fixed": 0.25, "best_miou": 0.7, "precision_ge_recall": 0.3}
 
 
 def test_the_stage_writes_curve_summary_and_classes(tmp_path):
@@ -162,21 +163,23 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
     }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     write_shard(tmp_path / "1-of-1.npz", cams)
+    write_thresholds(tmp_path / "otsu.json", Thresholds(0.45, 0.2, 0.6))
     names = ("output", "curve_output", "per_class_output")
     stage.cam(
         index=tmp_path / "index.csv",
         ground_truth=tmp_path / "truth.json",
         cams=[tmp_path / "1-of-1.npz"],
+        otsu=tmp_path / "otsu.json",
         **{name: tmp_path / f"{name}.csv" for name in names},
         settings=Settings(num_thresholds=11),
-        background_threshold=0.45,
+        background_threshold=0.3,
     )
     summary, points, classes = (
         list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in names
     )
-    assert [row["threshold_rule"] for row in summary] == ["fixed", "best_miou", "precision_ge_recall"]
-    assert [row["tuned_on_ground_truth"] for row in summary] == ["false", "true", "true"]
-    assert summary[0]["background_threshold"] == "0.45"
+    assert [row["threshold_rule"] for row in summary] == ["otsu", "fixed", "best_miou", "precision_ge_recall"]
+    assert [row["tuned_on_ground_truth"] for row in summary] == ["false", "false", "true", "true"]
+    assert [row["background_threshold"] for row in summary[:2]] == ["0.45", "0.3"]
     assert [float(point["background_threshold"]) for point in points] == [k / 10 for k in range(11)]
     # at 0.45 only rows 0..2 of 8 are cat: 24 of 32 true pixels, and 32 of 40 background pixels are right
     assert float(summary[0]["miou"]) == pytest.approx(100 * (24 / 32 + 32 / 40) / 2)

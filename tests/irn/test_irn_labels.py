@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from orandnet.crf.dense_crf import CrfSettings
+from orandnet.files.thresholds import Thresholds, write_thresholds
 from orandnet.irn.affinity import offsets, path_cells
 from orandnet.irn.labels import combine, count_sure, describe_sure, ir_label, label_against
 from orandnet.irn.loss import affinity_loss, pair_kinds
 from orandnet.irn.settings import LabelSettings
+from orandnet.irn.stage import with_thresholds
 from orandnet.training.windows import cell_labels
 
 NO_PAIRS = CrfSettings(gaussian_compat=0, bilateral_compat=0)  # the CRF then returns what it is given
@@ -66,6 +68,22 @@ def test_equal_thresholds_leave_nothing_unsure(scores):
 def test_thresholds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="exchange them"):
         LabelSettings(foreground_threshold=0.1, background_threshold=0.2)
+
+
+def test_one_threshold_without_the_other_is_refused():
+    assert LabelSettings().from_scores
+    with pytest.raises(ValueError, match="give both, or neither"):
+        LabelSettings(foreground_threshold=0.4)
+
+
+def test_thresholds_that_are_not_named_come_from_the_scores(tmp_path):
+    write_thresholds(tmp_path / "otsu.json", Thresholds(0.3, 0.2, 0.45))
+    found = with_thresholds(LabelSettings(), tmp_path / "otsu.json")
+    assert (found.foreground_threshold, found.background_threshold) == (0.45, 0.2)
+    named = LabelSettings(foreground_threshold=0.5, background_threshold=0.1)
+    assert with_thresholds(named, tmp_path / "otsu.json") == named
+    with pytest.raises(ValueError, match="give one of them"):
+        with_thresholds(LabelSettings(), None)
 
 
 def test_labels_without_background_are_told_with_the_key_to_change():

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
 from orandnet.files.store import Cam, write_shard
+from orandnet.files.thresholds import read_thresholds
 from orandnet.pseudo_mask import stage
-from orandnet.pseudo_mask.settings import MethodSettings, Settings
+from orandnet.pseudo_mask.settings import MethodSettings, OtsuSettings, Settings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
 
 UNIT = st.floats(0, 1, width=32)
@@ -88,6 +89,7 @@ def test_a_rule_that_looks_at_ground_truth_needs_the_curve():
 
 def test_settings_resolve_to_one_method():
     settings = Settings(threshold_rule="best_miou", overrides={"vit": 0.1, "ours+irn": 0.4})
+    assert settings.for_method("vit").threshold_rule == "fixed"
     thresholds = {m: settings.for_method(m).background_threshold for m in ("ours", "vit", "naive+irn", "ours+irn")}
     assert thresholds == {"ours": 0.25, "vit": 0.1, "naive+irn": 0.30, "ours+irn": 0.4}
     assert settings.for_method("ours").threshold_rule == "best_miou"
@@ -96,10 +98,21 @@ def test_settings_resolve_to_one_method():
         Settings(overrides={"vit": 1.5})
 
 
+FIXED = MethodSettings(threshold_rule="fixed")
+
+
 class OneImage:
     def subset(self, name):
         assert name == "train_aug"
         return [Record("a", "a.jpg", "train", (8, 8), (2,))]
+
+
+def shard(folder, score):
+    """Write the CAM of that image."""
+    scores = np.zeros((1, 2, 2), dtype=np.float32)
+    scores[0, 0] = score
+    write_shard(folder / "cam.npz", [Cam("a", np.array([2]), scores, (8, 8))])
+    return folder / "cam.npz"
 
 
 @pytest.fixture
@@ -107,12 +120,10 @@ def run(tmp_path, monkeypatch):
     """Run the stage on one image whose upper half scores `score` for class 2."""
     monkeypatch.setattr(stage, "read_index", lambda path: OneImage())
 
-    def run(score, settings, curve=None):
-        scores = np.zeros((1, 2, 2), dtype=np.float32)
-        scores[0, 0] = score
-        write_shard(tmp_path / "cam.npz", [Cam("a", np.array([2]), scores, (8, 8))])
+    def run(score, settings, curve=None, otsu=None):
+        cams = shard(tmp_path, score)
         files = {"output": tmp_path / "masks/1-of-1.csv", "threshold_output": tmp_path / "masks/1-of-1.json"}
-        stage.run(index=tmp_path, cams=[tmp_path / "cam.npz"], settings=settings, curve=curve, **files)
+        stage.run(index=tmp_path, cams=[cams], settings=settings, curve=curve, otsu=otsu, **files)
         choice = json.loads(files["threshold_output"].read_text())
         return MaskList([files["output"]]).read("a"), choice
 
@@ -120,7 +131,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_the_stage_writes_masks_of_the_image_size_and_how_they_were_made(run):
-    mask, choice = run(1.0, MethodSettings())
+    mask, choice = run(1.0, FIXED)
     assert mask.shape == (8, 8)
     assert set(np.unique(mask)) == {0, 2}
     assert (mask[:3] == 2).all()
@@ -138,8 +149,29 @@ def test_the_stage_takes_the_threshold_from_the_curve_and_says_so(run, tmp_path)
     assert choice["background_threshold"] == 0.9
 
 
+def test_the_stage_takes_otsus_threshold_of_the_scores_which_saw_no_truth(run, tmp_path):
+    path = tmp_path / "otsu.json"
+    stage.otsu(index=tmp_path, cams=[shard(tmp_path, 0.8)], output=path, settings=OtsuSettings(sure_margin=1.0))
+    found = read_thresholds(path)
+    assert 0 < found.sure_background < found.background_threshold < found.sure_foreground < 0.81
+    mask, choice = run(0.8, MethodSettings(), otsu=path)
+    assert (mask[:3] == 2).all()
+    assert (choice["threshold_rule"], choice["background_threshold"]) == ("otsu", found.background_threshold)
+    assert choice["tuned_on_ground_truth"] is False
+    with pytest.raises(ValueError, match=r"give otsu\.json"):
+        run(0.8, MethodSettings())
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="holds no thresholds"):
+        run(0.8, MethodSettings(), otsu=path)
+
+
+def test_scores_that_are_all_alike_are_told(run, tmp_path, capsys):
+    stage.otsu(index=tmp_path, cams=[shard(tmp_path, 0.0)], output=tmp_path / "otsu.json", settings=OtsuSettings())
+    assert "all scores are alike" in capsys.readouterr().err
+
+
 def test_masks_of_background_alone_are_reported(run, capsys):
-    run(0.1, MethodSettings())
+    run(0.1, FIXED)
     assert "0.0000% of the pixels of 1 pseudo masks are foreground; lower" in capsys.readouterr().err
 
 

@@ -112,12 +112,12 @@ def test_a_finished_run_holds_what_its_plan_lists_and_of_another_config_the_rest
 def test_a_pack_holds_nothing_of_an_older_config(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(finished.folder)
     place = ("--index", "results/tiny/dataset/index.csv", "--results", "results/tiny")
-    config = load(yaml.safe_load((finished.folder / "tiny.yaml").read_text()) | {"seeds": [0]})
+    same, changed = (yaml.safe_load((finished.folder / "tiny.yaml").read_text()) for _ in range(2))
+    changed["shards"], changed["segmenter"]["methods"] = 4, {"ours": "ours"}
     found = {}
-    for name, changes in (("same", {}), ("changed", {"shards": 4, "segmenter": {"methods": {"ours": "ours"}}})):
-        its = load(deep_update(config.model_dump(exclude_unset=True), changes))
+    for name, config in (("same", same), ("changed", changed)):
         trail = tmp_path / f"{name}.zip"
-        arguments = ("--image-id=train_000001", *place, "--output", str(trail), "--planned", *packed(its))
+        arguments = ("--image-id=train_000001", *place, "--output", str(trail), "--planned", *packed(load(config)))
         cli.main(["export", "pack", *arguments])
         found[name] = json.loads(read_archive(trail)["trail.json"])
     assert len(found["same"]["artifacts"]) > 10

@@ -75,6 +75,7 @@ def test_an_unchanged_run_has_nothing_to_do(finished):
             {"irn": {"walk": {"beta": 8}}},
             {
                 "irn_walk": 2,
+                "pseudo_mask_otsu": 1,
                 "pseudo_mask": 2,
                 "evaluation_cam": 1,
                 "segmenter": 2,
@@ -85,7 +86,7 @@ def test_an_unchanged_run_has_nothing_to_do(finished):
         ),
         (
             {"sources": {"vit": {"cam": {"power": 0.5}}}},
-            {"cam": 2, "evaluation_cam": 6, **FROM_FUSION_ON},
+            {"cam": 2, "pseudo_mask_otsu": 6, "evaluation_cam": 6, **FROM_FUSION_ON},
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -151,7 +152,7 @@ def reversed_keys(content):
 def test_an_edit_of_the_fusion_runs_fusion_and_what_follows(finished):
     with edited(finished.folder / FUSION, "reduce(add, cams) /", "1.0 * reduce(add, cams) /"):
         jobs = finished.planned("--configfile", "tiny.yaml")
-    assert jobs == {"evaluation_cam": 5, **FROM_FUSION_ON}
+    assert jobs == {"pseudo_mask_otsu": 5, "evaluation_cam": 5, **FROM_FUSION_ON}
 
 
 def test_an_edit_of_the_confusion_matrix_runs_the_evaluations_only(finished):

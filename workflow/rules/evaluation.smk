@@ -4,6 +4,7 @@ rule evaluation_cam:
         classes=place("dataset_classes"),
         ground_truth=place("dataset_ground_truth", part="train_aug"),
         cams=planned(cams.cam_shards),
+        otsu=place("otsu"),
     output:
         summary=place("evaluation_cam", scores="summary"),
         curve=place("evaluation_cam", scores="curve"),
@@ -23,6 +24,7 @@ rule evaluation_cam:
         code=code("evaluation"),
     shell:
         "orandnet evaluation cam --index {input.index:q} --ground-truth {input.ground_truth:q} --cams {input.cams:q}"
+        " --otsu {input.otsu:q}"
         " --output {output.summary:q} --curve-output {output.curve:q} --per-class-output {output.per_class:q}"
         " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log:q}"
 

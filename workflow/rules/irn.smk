@@ -3,6 +3,7 @@ rule irn_labels:
         index=place("dataset_images", part="train_aug"),
         classes=place("dataset_classes"),
         cams=planned(cams.cam_shard, method="cam"),
+        otsu=planned(thresholds.otsu_of_labels),
     output:
         place("irn_labels"),
     log:
@@ -15,10 +16,11 @@ rule irn_labels:
         mem_mb=growing(2000),
         runtime=growing(240),
     params:
+        otsu=lambda wildcards, input: option("--otsu", input.otsu),
         settings=settings(lambda wildcards: CONFIG.irn_of(wildcards.cam).labels),
         code=code("irn"),
     shell:
-        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} --output {output:q}"
+        "orandnet irn labels --index {input.index:q} --cams {input.cams:q} {params.otsu} {input.otsu:q} --output {output:q}"
         " --shard {wildcards.shard} --settings {params.settings:q} &> {log:q}"
 
 

@@ -5,7 +5,7 @@ from inspect import signature
 from orandnet.cam.import_folder import ImportFolder
 from orandnet.dataset.layouts.voc import training_ids
 from orandnet.files.places import history, place, training_manifest
-from orandnet.plan import artifacts, cams, names, targets, trainings
+from orandnet.plan import artifacts, cams, names, targets, thresholds, trainings
 
 SHARDS, PREDICTION_SHARDS = cams.shards(CONFIG), targets.prediction_shards(CONFIG)
 # an order and no data: what waits for the check of the whole data set never runs again because of it

@@ -2,6 +2,10 @@ rule tables:
     input:
         summaries=planned(targets.cam_summaries),
         predictions=planned(targets.prediction_summaries),
+        # whether the data is what the published numbers were measured on
+        train_aug=place("dataset_images", part="train_aug"),
+        val=place("dataset_images", part="val"),
+        classes=place("dataset_classes"),
     output:
         pseudo_masks=report(
             place("tables", table="table1_pseudo_masks"),
@@ -40,6 +44,7 @@ rule tables:
         code=code("report"),
     shell:
         "orandnet report tables --summaries {input.summaries:q} --predictions {input.predictions:q}"
+        " --train-aug {input.train_aug:q} --val {input.val:q}"
         " --pseudo-masks-output {output.pseudo_masks:q} --segmentation-output {output.segmentation:q}"
         " --variants-output {output.variants:q} --scale-scheduling-output {output.scale_scheduling:q}"
         " --settings {params.settings:q} &> {log:q}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from orandnet.config.sources import split_member
 from orandnet.config.timm_models import unknown_model
+from orandnet.pseudo_mask.settings import TUNED
 from orandnet.segmenter.settings import GROUND_TRUTH
 
 
@@ -95,9 +96,9 @@ def _without_masks(config):
     for row, method in config.segmenter.methods.items():
         if method == GROUND_TRUTH:
             yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
-    if config.pseudo_mask.threshold_rule != "fixed":
-        rule = config.pseudo_mask.threshold_rule
-        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write fixed."
+    rule = config.pseudo_mask.threshold_rule
+    if rule in TUNED:
+        yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write otsu."
 
 
 def _repeated_or_empty(config):

@@ -12,10 +12,17 @@ from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
 from orandnet.evaluation.doubts import doubts
 from orandnet.evaluation.settings import Settings
-from orandnet.evaluation.sweep import confusion_by_threshold, curve_of, even_thresholds, thresholds_by_rule
+from orandnet.evaluation.sweep import (
+    WITHOUT_TRUTH,
+    confusion_by_threshold,
+    curve_of,
+    even_thresholds,
+    thresholds_by_rule,
+)
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
+from orandnet.files.thresholds import read_thresholds
 from orandnet.job.progress import track
 from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
@@ -28,6 +35,7 @@ def cam(
     index: Path,
     ground_truth: Path,
     cams: list[Path],
+    otsu: Path,
     output: Path,
     curve_output: Path,
     per_class_output: Path,
@@ -41,6 +49,7 @@ def cam(
         index: list of the images (train_aug.csv, val.csv).
         ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
+        otsu: otsu.json of the method: the threshold of the rule `otsu`.
         output: summary (CSV), one row per threshold rule.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV).
         per_class_output: the numbers of every class by threshold rule (CSV).
@@ -49,15 +58,18 @@ def cam(
         split: images to evaluate.
     """
     images, grid = read_index(index), even_thresholds(settings.num_thresholds)
-    thresholds = np.append(grid, background_threshold)
+    free = {"background_threshold": background_threshold, "otsu": read_thresholds(otsu).background_threshold}
+    thresholds = np.append(grid, [*free.values()])
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
-    curve = curve_of(grid, scores(confusion[:-1]))
+    curve = curve_of(grid, scores(confusion[: len(grid)]))
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
-    chosen = thresholds_by_rule(curve, background_threshold=background_threshold)
+    chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
-    rows = ((rule, chosen[rule], *_summary(c), str(rule != "fixed").lower()) for rule, c in confusions.items())
-    _warn(confusions["fixed"], images, f"evaluation of CAMs on {split} at the threshold {background_threshold:g}")
+    rows = (
+        (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
+    )
+    _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
     _write(curve_output, curve._fields, np.transpose(curve).tolist())
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
     _write_per_class(per_class_output, "threshold_rule", images, confusions)

@@ -18,6 +18,7 @@ from orandnet.pseudo_mask.threshold import (
     strongest_class,
 )
 
+WITHOUT_TRUTH = ("otsu", "fixed")  # rules that look at no true mask
 NUM_CELLS = 4096  # of [0, 1]; a power of two, so that finding a score's cell rounds nothing
 
 
@@ -121,9 +122,9 @@ def curve_of(thresholds: np.ndarray, by_threshold: Scores) -> Curve:
     return Curve(np.asarray(thresholds, dtype=float), *(100 * values for values in means))
 
 
-def thresholds_by_rule(curve: Curve, *, background_threshold: float) -> dict[ThresholdRule, float]:
-    """Return the threshold that every rule chooses on a curve, the one without ground truth first."""
+def thresholds_by_rule(curve: Curve, *, background_threshold: float, otsu: float) -> dict[ThresholdRule, float]:
+    """Return the threshold that every rule chooses on a curve, those without ground truth first."""
     return {
-        rule: select_threshold(curve, rule, background_threshold=background_threshold)
-        for rule in ("fixed", "best_miou", "precision_ge_recall")
+        rule: select_threshold(curve, rule, background_threshold=background_threshold, otsu=otsu)
+        for rule in (*WITHOUT_TRUTH, "best_miou", "precision_ge_recall")
     }

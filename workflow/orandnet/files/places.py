@@ -25,6 +25,7 @@ PLACES = {
     "irn_labels": "irn/{cam}/seed{seed}/labels/{shard}.csv",
     "irn": "irn/{cam}/seed{seed}/weights.safetensors",
     "irn_walk": "irn/{cam}/seed{seed}/walk/{shard}.npz",
+    "otsu": "pseudo_mask/{method}/seed{seed}/otsu.json",
     "pseudo_mask": "pseudo_mask/{method}/seed{seed}/{shard}.csv",
     "pseudo_mask_threshold": "pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
     "segmenter": "segmenter/{method}/{schedule}/seed{seed}/weights.safetensors",

@@ -12,24 +12,42 @@ from orandnet.training.settings import LARGEST_BATCH, MOST_EPOCHS, RandomScale, 
 class LabelSettings(Section):
     """How the labels that train the boundary network are read off the CAMs."""
 
-    foreground_threshold: float = Field(
-        0.30, ge=0, le=1, description="background score above which a class is confident foreground"
+    foreground_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="background score above which a class is confident foreground; null: from the scores, as "
+        "`pseudo_mask.sure_margin` says; IRN's own is 0.30",
     )
-    background_threshold: float = Field(
-        0.05, ge=0, le=1, description="background score below which all classes leave confident background"
+    background_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="background score below which all classes leave confident background; null: from the scores; IRN's "
+        "own is 0.05",
     )
     confidence: float = Field(0.7, gt=0, lt=1, description="probability the CRF gives to the label it starts from")
     crf: CrfSettings = Field(CrfSettings(), description="pairwise terms of the CRF")
 
     @model_validator(mode="after")
     def check_thresholds(self) -> Self:
-        """Refuse thresholds that would call a pixel both foreground and background."""
-        if self.background_threshold > self.foreground_threshold:
+        """Refuse one threshold without the other, and two that would call a pixel both foreground and background."""
+        if (self.background_threshold is None) != (self.foreground_threshold is None):
+            raise ValueError(
+                f"foreground_threshold {self.foreground_threshold} and background_threshold "
+                f"{self.background_threshold}; give both, or neither to take them from the scores."
+            )
+        if not self.from_scores and self.background_threshold > self.foreground_threshold:
             raise ValueError(
                 f"background_threshold {self.background_threshold} exceeds foreground_threshold "
                 f"{self.foreground_threshold}; exchange them."
             )
         return self
+
+    @property
+    def from_scores(self) -> bool:
+        """Whether the thresholds are those that Otsu's method gives of the scores."""
+        return self.foreground_threshold is None
 
 
 class BoundaryBackbone(Backbone):

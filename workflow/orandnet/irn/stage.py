@@ -14,6 +14,7 @@ from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.mask import MaskList, write_mask, write_mask_list
 from orandnet.files.store import Cam, CamStore, shard_slice, write_shard
+from orandnet.files.thresholds import read_thresholds
 from orandnet.irn.labels import FEW, count_sure, describe_sure, ir_label
 from orandnet.irn.settings import BoundarySettings, LabelSettings, WalkSettings
 from orandnet.job.progress import say, track
@@ -27,11 +28,38 @@ if TYPE_CHECKING:
     from orandnet.irn.boundary import BoundaryNetwork
 
 
-def labels(*, index: Path, cams: list[Path], output: Path, settings: LabelSettings, shard: str = "1-of-1") -> None:
-    """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them."""
+def labels(
+    *,
+    index: Path,
+    cams: list[Path],
+    output: Path,
+    settings: LabelSettings,
+    otsu: Path | None = None,
+    shard: str = "1-of-1",
+) -> None:
+    """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them.
+
+    `otsu` is otsu.json of the method, which gives the thresholds where the settings name none.
+    """
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     store = CamStore(cams)
-    write_mask_list(output, _write_labels(records, store, output.parent, settings))
+    write_mask_list(output, _write_labels(records, store, output.parent, with_thresholds(settings, otsu)))
+
+
+def with_thresholds(settings: LabelSettings, otsu: Path | None) -> LabelSettings:
+    """Return the settings with their thresholds, which otsu.json gives where they name none.
+
+    Raises:
+        ValueError: if there is no file.
+    """
+    if not settings.from_scores:
+        return settings
+    if otsu is None:
+        raise ValueError("irn.labels: names no thresholds, and --otsu no file; give one of them.")
+    found = read_thresholds(otsu)
+    return settings.model_copy(
+        update={"foreground_threshold": found.sure_foreground, "background_threshold": found.sure_background}
+    )
 
 
 def _write_labels(records: list[Record], store: CamStore, folder: Path, settings: LabelSettings) -> Iterator[dict]:

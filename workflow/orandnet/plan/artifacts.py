@@ -86,11 +86,7 @@ def _cams(config: Config) -> Iterator[tuple[str, str]]:
 
 def _refinement(config: Config) -> Iterator[tuple[str, str]]:
     shard = f"*-of-{config.shards}"
-    learnt_from = {
-        (config.sources[source].seed_source, seed)
-        for source, seed in trained_seeds(config)
-        if config.sources[source].kind == "amn"
-    }
+    learnt_from = _learnt_from(config)
     for cam, seed in sorted({(cam, seed) for cam in config.irn.cams for seed in config.seeds} | learnt_from):
         yield _each(config, "irn_labels", cam=cam, seed=seed, shard=shard)
     for cam in config.irn.cams:
@@ -99,8 +95,17 @@ def _refinement(config: Config) -> Iterator[tuple[str, str]]:
             yield _each(config, "irn_walk", cam=cam, seed=seed, shard=shard)
 
 
+def _learnt_from(config: Config) -> set[tuple[str, int]]:
+    """Return (source, seed) of each CAM whose labels a source of kind amn is trained on."""
+    trained = ((config.sources[source], seed) for source, seed in trained_seeds(config))
+    return {(source.seed_source, seed) for source, seed in trained if source.kind == "amn"}
+
+
 def _segmentation(config: Config) -> Iterator[tuple[str, str]]:
     shard, parts = f"*-of-{config.shards}", f"*-of-{config.prediction.shards or config.shards}"
+    scored = {(method, seed) for method in config.cam_methods for seed in config.seeds}
+    for method, seed in sorted(scored | _learnt_from(config)):
+        yield _each(config, "otsu", method=method, seed=seed)
     for seed in config.seeds:
         for method in config.cam_methods:
             yield _each(config, "pseudo_mask", method=method, seed=seed, shard=shard)

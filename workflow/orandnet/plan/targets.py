@@ -12,6 +12,7 @@ from orandnet.plan.cams import (
     shards,
 )
 from orandnet.plan.trainings import segmenters
+from orandnet.pseudo_mask.settings import TUNED
 from orandnet.report.settings import Settings as ReportSettings
 
 TABLES = ("table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling")
@@ -109,7 +110,7 @@ def report_settings(config: Config) -> ReportSettings:
         "scale_scheduling_methods": both,
         "pseudo_mask_methods": config.report.pseudo_mask_methods or tuple(config.table1_methods),
         "segmentation_methods": config.report.segmentation_methods or tuple(config.segmenter.methods),
-        "tuned_on_ground_truth": config.pseudo_mask.threshold_rule != "fixed",
+        "tuned_on_ground_truth": config.pseudo_mask.threshold_rule in TUNED,
         "scored": config.dataset.scored,
     }
     return config.report.model_copy(update=changes)

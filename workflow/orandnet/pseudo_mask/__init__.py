@@ -3,4 +3,6 @@
 from typing import Literal
 
 # how a background threshold is chosen: pseudo_mask.threshold says what each means; here, so that settings can name them
-ThresholdRule = Literal["fixed", "best_miou", "precision_ge_recall"]
+ThresholdRule = Literal["otsu", "fixed", "best_miou", "precision_ge_recall"]
+# what a score is made of: pseudo_mask.otsu says what each means
+Form = Literal["single", "sum", "product", "union"]

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orandnet.pseudo_mask import ThresholdRule
+from orandnet.pseudo_mask import Form, ThresholdRule
 from orandnet.settings import Section
 
 IRN_SUFFIX = "+irn"
+TUNED = ("best_miou", "precision_ge_recall")  # rules that look at true masks
 Threshold = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -15,13 +16,28 @@ class MethodSettings(Section):
     """What the masks of one method depend on."""
 
     threshold_rule: ThresholdRule = Field(
-        "fixed",
-        description="How the background threshold is chosen: fixed, or from the ground truth of the train images "
-        "(best_miou: highest mIoU; precision_ge_recall: first threshold with mean precision >= mean recall). "
-        "Only fixed is free of ground truth.",
+        "otsu",
+        description="How the background threshold is chosen. otsu: from the scores of all training images, by Otsu's "
+        "method on the scale of the members; fixed: the numbers below. Both ask no ground truth. Tuned on the true "
+        "masks of the train images: best_miou (highest mIoU), precision_ge_recall (first threshold with mean precision "
+        ">= mean recall).",
     )
     background_threshold: Threshold = Field(
         0.25, description="Score of the background in the arg-max, used by the rule fixed."
+    )
+
+
+class OtsuSettings(Section):
+    """What the thresholds that a method's scores give depend on."""
+
+    form: Form = Field("single", description="What the scores are made of; see `pseudo_mask.otsu`.")
+    members: int = Field(1, ge=1, description="Number of members that they are made of.")
+    sure_margin: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="IRN's labels, where `irn.labels` names no thresholds: scores are sure beyond this share of the "
+        "way from Otsu's threshold to the mean of the scores on either side of it.",
     )
 
 
@@ -36,13 +52,16 @@ class Settings(Section):
         0.30, description="The same for scores after the random walk (methods named <x>+irn)."
     )
     overrides: dict[str, Threshold] = Field(
-        {}, description="Background threshold of single methods, for example {vit: 0.1, naive+irn: 0.35}."
+        {},
+        description="Background threshold of single methods, whatever the rule, for example {vit: 0.1, naive+irn: "
+        "0.35}.",
     )
+    sure_margin: float = OtsuSettings.model_fields["sure_margin"]
 
     def for_method(self, method: str) -> MethodSettings:
         """Return what the masks of one method depend on, so that other methods' keys do not re-run it."""
         default = self.irn_background_threshold if method.endswith(IRN_SUFFIX) else self.background_threshold
         return MethodSettings(
-            threshold_rule=self.threshold_rule,
+            threshold_rule="fixed" if method in self.overrides else self.threshold_rule,
             background_threshold=self.overrides.get(method, default),
         )

@@ -1,4 +1,4 @@
-"""Scores of a CAM store -> pseudo masks of the train_aug images."""
+"""Scores of a CAM store -> their thresholds without ground truth, and pseudo masks of the train_aug images."""
 
 import csv
 import json
@@ -11,10 +11,12 @@ from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import CamStore, shard_slice
+from orandnet.files.thresholds import Thresholds, read_thresholds, write_thresholds
 from orandnet.job.progress import track
 from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
-from orandnet.pseudo_mask.settings import MethodSettings
+from orandnet.pseudo_mask.otsu import BINS, Split, histogram, otsu_split, thresholds_of
+from orandnet.pseudo_mask.settings import TUNED, MethodSettings, OtsuSettings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
 
 MIN_FOREGROUND_SHARE = 0.001
@@ -28,6 +30,7 @@ def run(
     threshold_output: Path,
     settings: MethodSettings,
     curve: Path | None = None,
+    otsu: Path | None = None,
     shard: str = "1-of-1",
 ) -> None:
     """Write palette PNGs beside their list, and how their threshold was chosen.
@@ -38,18 +41,49 @@ def run(
         output: list of the shard's masks (CSV); the PNGs lie beside it.
         threshold_output: JSON: the rule, the threshold, whether ground truth chose it, and the foreground share.
         settings: rule and threshold of this method.
-        curve: curve.csv of the method's evaluation; needed by every rule but `fixed`.
+        curve: curve.csv of the method's evaluation; needed by the rules that are tuned on ground truth.
+        otsu: otsu.json of the method; needed by the rule `otsu`.
         shard: which part of the train_aug images, as `<i>-of-<n>`.
     """
     chosen = select_threshold(
         read_curve(curve) if curve else None,
         settings.threshold_rule,
         background_threshold=settings.background_threshold,
+        otsu=read_thresholds(otsu).background_threshold if otsu else None,
     )
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     shares: list[float] = []
     write_mask_list(output, _masks(records, CamStore(cams), output.parent, chosen, shares))
     _save_choice(threshold_output, settings.threshold_rule, chosen, shares)
+
+
+def otsu(*, index: Path, cams: list[Path], output: Path, settings: OtsuSettings) -> None:
+    """Write the thresholds that the scores of all training images give, without any true mask.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: all shards of the CAM store.
+        output: JSON with the background's threshold, and those of sure background and sure objects.
+        settings: what the scores are made of.
+    """
+    store, counts = CamStore(cams), np.zeros(BINS, dtype=np.int64)
+    for record in track(read_index(index).subset("train_aug"), "otsu"):
+        counts += histogram(store[record.image_id].scores, settings.form, settings.members)
+    if not counts.any():
+        raise ValueError(f"{index}: no training image has a label, so there are no scores; check the labels.")
+    split = otsu_split(counts)
+    if split.lower_mean == split.upper_mean:
+        warn(
+            "scores_alike",
+            f"{output}: all scores are alike, {split.threshold:.3f}; no threshold tells objects from the rest.",
+        )
+    found = thresholds_of(split, settings.form, settings.members, margin=settings.sure_margin)
+    write_thresholds(output, Thresholds(*found), **_facts(split, counts))
+
+
+def _facts(split: Split, counts: np.ndarray) -> dict:
+    foreground = float(counts[round(split.threshold * BINS) :].sum() / counts.sum())
+    return {"members_scale": split._asdict(), "num_cells": int(counts.sum()), "foreground_share": foreground}
 
 
 def read_curve(path: Path) -> Curve:
@@ -91,7 +125,7 @@ def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -
     choice = {
         "threshold_rule": rule,
         "background_threshold": threshold,
-        "tuned_on_ground_truth": rule != "fixed",
+        "tuned_on_ground_truth": rule in TUNED,
         "num_images": len(shares),
         "foreground_share": share,
     }
@@ -99,4 +133,4 @@ def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -
         temporary.write_text(json.dumps(choice, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-COMMANDS = {"": run}
+COMMANDS = {"": run, "otsu": otsu}

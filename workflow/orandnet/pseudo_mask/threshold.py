@@ -86,24 +86,32 @@ def pseudo_mask(scores: np.ndarray, classes: np.ndarray, *, background_threshold
     return np.where(best > scores.dtype.type(background_threshold), ids[position], np.uint8(0))
 
 
-def select_threshold(curve: Curve | None, rule: ThresholdRule, *, background_threshold: float) -> float:
+def select_threshold(
+    curve: Curve | None, rule: ThresholdRule, *, background_threshold: float, otsu: float | None = None
+) -> float:
     """Return the background threshold that a rule chooses.
 
     fixed               -> `background_threshold`; needs no curve and no ground truth.
+    otsu                -> `otsu`, which the scores themselves gave; needs no curve and no ground truth.
     best_miou           -> the lowest threshold of the highest mIoU.
     precision_ge_recall -> going up, the first threshold whose mean precision is at least its mean recall, the rule
                            that the published numbers of Park & Shim (2024) fit. Where precision stays below recall,
                            the threshold of the smallest gap between them.
 
-    All but `fixed` look at ground truth, through the curve.
+    The last two look at ground truth, through the curve.
 
     Args:
         curve: quality by threshold, in any order.
         rule: which rule.
         background_threshold: what `fixed` returns.
+        otsu: what `otsu` returns.
     """
     if rule == "fixed":
         return float(background_threshold)
+    if rule == "otsu":
+        if otsu is None:
+            raise ValueError("threshold_rule: 'otsu' needs the thresholds that the scores give; give otsu.json.")
+        return float(otsu)
     if curve is None:
         raise ValueError(f"threshold_rule: {rule!r} needs a threshold curve, and there is none; give curve.csv.")
     ascending = np.argsort(curve.background_threshold, kind="stable")

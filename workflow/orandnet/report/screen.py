@@ -34,13 +34,13 @@ HEADINGS = {
     "scale_scheduling": "scale scheduling",
     "scale_same_pixels": "same pixels",
 }
-RULE_NAMES = {"best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
+RULE_NAMES = {"otsu": "Otsu", "best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
 AS_TEXT = ("method", "stage", "supervision", "schedule", "split", "scales", "crf", "num_seeds")
 LEFT = ("method", "stage", "supervision", "schedule", "split", "scales", "crf", "threshold_rule")
 DAGGER = "†"
 TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the train images"
 LEGACY_NOTE = "(20): without the last class, as the official release's evaluator counts on PASCAL VOC"
-PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012; comparable with a run on that data set only"
+PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012 in the paper's poster"
 UNSCORED_NOTE = "nothing was scored: the data set has no true masks (dataset.masks)"
 PRECISION_NOTE = "precision: mean over the classes that are predicted anywhere; recall: over those in the true masks"
 WIDTH_OF_A_LOG = 120
@@ -59,8 +59,13 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
-        console.print(_table(path.stem, reader.fieldnames or (), rows))
+        console.print(_table(path.stem, _shown(reader.fieldnames or (), rows), rows))
         console.print()
+
+
+def _shown(columns: Sequence[str], rows: list[dict[str, str]]) -> list[str]:
+    """Leave out the published numbers where there are none: on other data than what they were measured on."""
+    return [column for column in columns if not column.startswith("published_") or any(row[column] for row in rows)]
 
 
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
@@ -101,4 +106,4 @@ def _cell(row: dict[str, str], column: str) -> str:
 
 
 def _is_tuned(row: dict[str, str]) -> bool:
-    return row.get("threshold_rule", "fixed") not in ("fixed", "") or row.get("supervision") == "I+T"
+    return row.get("threshold_rule") in ("best_miou", "precision_ge_recall") or row.get("supervision") == "I+T"

@@ -28,6 +28,11 @@ class Settings(Section):
         "ms_crf",
         description="Inference that tables 2 and 3 show: single or multi scale (ss, ms), with or without CRF.",
     )
+    published: bool | None = Field(
+        None,
+        description="show the numbers of the paper's poster beside the measured ones; by default (null) where the "
+        "classes and lists of images are PASCAL VOC 2012's own, since they compare with nothing else",
+    )
     legacy20: bool = Field(
         False,
         description="Also show numbers without the last class, as the official release's evaluator counts on VOC (20 "

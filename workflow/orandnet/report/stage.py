@@ -31,6 +31,7 @@ from orandnet.report.tables import (
     unscored_rows,
     variant_table,
 )
+from orandnet.report.voc2012 import is_voc2012
 
 PUBLISHED = Path(__file__).parent
 CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
@@ -60,17 +61,21 @@ def tables(
     *,
     summaries: list[Path],
     predictions: list[Path],
+    train_aug: Path,
+    val: Path,
     pseudo_masks_output: Path,
     segmentation_output: Path,
     variants_output: Path,
     scale_scheduling_output: Path,
     settings: Settings,
 ) -> None:
-    """Write the tables, measured beside published, in percent and full precision.
+    """Write the tables, measured beside published where that compares, in percent and full precision.
 
     Args:
         summaries: summary.csv of evaluated CAMs, one per method and seed, at their places in the results.
         predictions: summary.csv of evaluated predictions, one per method, schedule, seed and split.
+        train_aug: train_aug.csv of the data set; with `val` it tells whether the data is what was published on.
+        val: val.csv.
         pseudo_masks_output: table 1 (CSV).
         segmentation_output: table 2 (CSV).
         variants_output: table 2 by inference, single or multi scale, without and with CRF (CSV).
@@ -85,16 +90,18 @@ def tables(
         return
     masks, predicted, legacy20 = _measured(summaries), _measured(predictions), settings.legacy20
     segmented = [row for row in predicted if row["variant"] == settings.variant]
-    table1 = pseudo_mask_table(masks, _published("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
+    shown = is_voc2012(train_aug, val) if settings.published is None else settings.published
+    published = _published if shown else lambda name: []
+    table1 = pseudo_mask_table(masks, published("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
     table2 = segmentation_table(
         segmented,
-        _published("segmentation"),
+        published("segmentation"),
         settings.segmentation_methods,
         schedule=settings.segmentation_schedule,
         tuned=settings.tuned_on_ground_truth,
         legacy20=legacy20,
     )
-    table3 = scale_scheduling_table(segmented, _published("scale_scheduling"), settings.scale_scheduling_methods)
+    table3 = scale_scheduling_table(segmented, published("scale_scheduling"), settings.scale_scheduling_methods)
     _write(pseudo_masks_output, "pseudo_masks", table1)
     _write(segmentation_output, "segmentation", table2)
     _write(variants_output, "variants", variant_table(predicted, legacy20=legacy20))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
-RULES = ("fixed", "best_miou", "precision_ge_recall")
+RULES = ("otsu", "fixed", "best_miou", "precision_ge_recall")
 METRICS = ("miou", "precision", "recall")
 LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
 FULLY_SUPERVISED = "fsss"

@@ -101,7 +101,9 @@ class TrainSettings(Section):
         0.1, ge=0, le=0.5, description="probability of the target that the other classes share"
     )
     balanced: bool = Field(
-        False, description="average background and foreground pixels apart, and take the mean of the two"
+        True,
+        description="average background and foreground pixels apart, and take the mean of the two; false: the mean "
+        "over all pixels",
     )
 
 
