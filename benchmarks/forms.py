@@ -96,6 +96,8 @@ def measure(changes: dict, methods: tuple[str, ...], seeds: list[int]) -> dict[t
     overlay.parent.mkdir(exist_ok=True)
     overlay.write_text(yaml.safe_dump({"run": RUN, "seeds": seeds, **changes}))
     targets = [str(summary(method, seed)) for method in methods for seed in seeds]
+    for target in targets:
+        Path(target).unlink(missing_ok=True)  # one that is there hides that a stopped run has left no CAM behind it
     command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "1", "--configfile", "config.yaml"]
     subprocess.run([*command, str(overlay), "--", *targets], check=True)
     return {(method, seed): score(method, seed) for method in methods for seed in seeds}
