@@ -45,8 +45,9 @@ FORMS = {
     "irn_before_pooling": Form({"irn": {"boundary": {"pooled_first_stage": False}}}, IRN),
     "irn_relu_before_resizing": Form({"irn": {"boundary": {"resize_before_relu": False}}}, IRN),
     "irn_both": Form({"irn": {"boundary": {"pooled_first_stage": False, "resize_before_relu": False}}}, IRN),
+    "irn_pad_to_window": Form({"irn": {"walk": {"pad_to_window": True}}}, IRN),
     # most scenes are smaller than windows of 128 pixels, as VOC's images are than its windows of 512
-    "irn_pad_to_window": Form(
+    "irn_pad_to_window_of_128": Form(
         {"irn": {"walk": {"pad_to_window": True}}}, IRN[1:3], {"irn": {"boundary": {"crop_size": 128}}}
     ),
     "amn_raw_background": Form({"sources": {"amn": {"cam": {"raw_background": True}}}}, ("amn", "ours_star")),
