@@ -78,8 +78,8 @@ BOTH_OR_NEITHER = ("irn.labels.foreground_threshold", "irn.labels.background_thr
 BESIDE = {
     "dataset.download": {"kind": "voc", "root": "x", "classes": ["cat"]},
     "dataset.download_test": {"kind": "voc", "root": "x", "classes": ["cat"], "download": True},
-    **dict.fromkeys(BOTH_OR_NEITHER[:1], {"background_threshold": 0}),
-    **dict.fromkeys(BOTH_OR_NEITHER[1:], {"foreground_threshold": 1}),
+    **{BOTH_OR_NEITHER[0]: {"background_threshold": 0}},
+    **{BOTH_OR_NEITHER[1]: {"foreground_threshold": 1}},
     **{f"dataset.coco.{split}.images": {"annotations": "x"} for split in ("train", "train_aug", "val", "test")},
     **{f"dataset.coco.{split}.annotations": {"images": "x"} for split in ("train", "train_aug", "val", "test")},
 }

@@ -2,7 +2,8 @@
 
 Otsu (1979) splits a histogram where the two sides' means are furthest apart, weighted by their shares: the largest
 variance between the sides. That supposes that both sides are spread alike. Scores of a classifier are; those of a
-product of n such scores are crowded at 0, and those of their union at 1. So scores are counted on the scale of the members:
+product of n such scores are crowded at 0, and those of their union at 1. So scores are counted on the scale of the
+members:
 
     single   p                   a source, the mean
     sum      p / n               the members' sum

@@ -69,12 +69,7 @@ def _shown(columns: Sequence[str], rows: list[dict[str, str]]) -> list[str]:
 
 
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
-    notes = [TUNED_NOTE] if any(map(_is_tuned, rows)) else []
-    notes += [PRECISION_NOTE] if "precision" in columns else []
-    notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
-    if rows and all(row["num_seeds"] == "0" for row in rows):
-        notes = [UNSCORED_NOTE]
-    notes += [LEGACY_NOTE] if any(column.startswith("legacy20_") for column in columns) else []
+    notes = notes_of(rows, columns)
     table = Table(
         title=TITLES.get(stem, stem),
         caption="\n".join(["percent; mean ± standard deviation over seeds", *notes]),
@@ -91,9 +86,19 @@ def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Tab
     return table
 
 
+def notes_of(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> list[str]:
+    """Return what must be said below a table, a line each."""
+    notes = [TUNED_NOTE] if any(map(is_tuned, rows)) else []
+    notes += [PRECISION_NOTE] if "precision" in columns else []
+    notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
+    if rows and all(row["num_seeds"] == "0" for row in rows):
+        notes = [UNSCORED_NOTE]
+    return notes + ([LEGACY_NOTE] if any(column.startswith("legacy20_") for column in columns) else [])
+
+
 def _cell(row: dict[str, str], column: str) -> str:
     text = row[column]
-    if column == "method" and _is_tuned(row):
+    if column == "method" and is_tuned(row):
         return f"{text} {DAGGER}"
     if column == "threshold_rule":
         return RULE_NAMES.get(text, text)
@@ -105,5 +110,6 @@ def _cell(row: dict[str, str], column: str) -> str:
     return f"{float(text):.1f}" + (f" ± {float(deviation):.1f}" if deviation else "")
 
 
-def _is_tuned(row: dict[str, str]) -> bool:
+def is_tuned(row: dict[str, str]) -> bool:
+    """Return whether the ground truth chose the threshold of a row."""
     return row.get("threshold_rule") in ("best_miou", "precision_ge_recall") or row.get("supervision") == "I+T"
