@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from inputs import NUM_CLASSES, Inputs, smooth_noise
 from orandnet.maps.grid import grid_shape, scaled_size
-from orandnet.maps.score_maps import SMALLEST, divide_by_max, resize_maps
+from orandnet.maps.score_maps import divide_by_max, resize_maps
 from timing import Agreement, Comparison
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
@@ -32,7 +32,7 @@ def enlarge_then_select(maps: list[Tensor], classes: np.ndarray, size: tuple[int
     enlarged = [functional.interpolate(one, padded, mode="bilinear", align_corners=False) for one in maps]
     summed = torch.sum(torch.stack(enlarged), dim=0)[0, :, : size[0], : size[1]]
     chosen = summed[torch.from_numpy(classes) - 1]
-    return (chosen / (functional.adaptive_max_pool2d(chosen, (1, 1)) + SMALLEST)).numpy()
+    return (chosen / functional.adaptive_max_pool2d(chosen, (1, 1))).numpy()
 
 
 def select_then_enlarge(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -50,7 +50,7 @@ def both_sizes_then_select(maps: list[Tensor], classes: np.ndarray, size: tuple[
     enlarge_then_select(maps, classes, size)
     enlarged = [functional.interpolate(one, grid_shape(size), mode="bilinear", align_corners=False) for one in maps]
     chosen = sum(enlarged)[0][torch.from_numpy(classes) - 1]
-    return (chosen / (functional.adaptive_max_pool2d(chosen, (1, 1)) + SMALLEST)).numpy()
+    return (chosen / functional.adaptive_max_pool2d(chosen, (1, 1))).numpy()
 
 
 def select_then_grid(maps: list[Tensor], classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -28,16 +28,17 @@ from orandnet.evaluation.sweep import confusion_by_threshold
 from orandnet.files.places import place
 from orandnet.job.progress import track
 from orandnet.maps.grid import resize_scores
-from orandnet.maps.score_maps import SMALLEST, min_max
+from orandnet.maps.score_maps import min_max
 from orandnet.training.augment import resize, to_tensor
 
+EPSILON = 1e-5  # IRN's and AMN's
 THRESHOLDS = np.round(np.linspace(0, 1, 101), 6)
 
 
 def absolute(maps: Tensor) -> Tensor:
     """Return (K, h, w) by the form with an epsilon that does not follow the maps."""
     maps = maps - maps.amin(dim=(1, 2), keepdim=True)
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + SMALLEST)
+    return maps / (maps.amax(dim=(1, 2), keepdim=True) + EPSILON)
 
 
 NORMALISATIONS = {"absolute": absolute, "relative": min_max}

@@ -45,8 +45,9 @@ FORMS = {
     "irn_before_pooling": Form({"irn": {"boundary": {"pooled_first_stage": False}}}, IRN),
     "irn_relu_before_resizing": Form({"irn": {"boundary": {"resize_before_relu": False}}}, IRN),
     "irn_both": Form({"irn": {"boundary": {"pooled_first_stage": False, "resize_before_relu": False}}}, IRN),
+    "irn_pad_to_window": Form({"irn": {"walk": {"pad_to_window": True}}}, IRN),
     # most scenes are smaller than windows of 128 pixels, as VOC's images are than its windows of 512
-    "irn_pad_to_window": Form(
+    "irn_pad_to_window_of_128": Form(
         {"irn": {"walk": {"pad_to_window": True}}}, IRN[1:3], {"irn": {"boundary": {"crop_size": 128}}}
     ),
     "amn_raw_background": Form({"sources": {"amn": {"cam": {"raw_background": True}}}}, ("amn", "ours_star")),
@@ -96,6 +97,8 @@ def measure(changes: dict, methods: tuple[str, ...], seeds: list[int]) -> dict[t
     overlay.parent.mkdir(exist_ok=True)
     overlay.write_text(yaml.safe_dump({"run": RUN, "seeds": seeds, **changes}))
     targets = [str(summary(method, seed)) for method in methods for seed in seeds]
+    for target in targets:
+        Path(target).unlink(missing_ok=True)  # one that is there hides that a stopped run has left no CAM behind it
     command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "1", "--configfile", "config.yaml"]
     subprocess.run([*command, str(overlay), "--", *targets], check=True)
     return {(method, seed): score(method, seed) for method in methods for seed in seeds}

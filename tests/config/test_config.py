@@ -65,7 +65,6 @@ def test_the_official_config_has_the_forms_of_the_releases_and_the_default_ones_
         assert (vit.frozen_layers == ["patch_embed.proj.weight"]) is is_official
         assert cnn.color_jitter.before_padding is vit.color_jitter.before_padding is is_official
         assert (config.cam_of("resnet50").interpolation == "bilinear") is is_official
-        assert config.cam_of("amn").raw_background is is_official
         orandnet, segmenter = config.orandnet_of("ours"), config.segmenter
         assert (orandnet.crops, orandnet.random_flip) == (("official", False) if is_official else ("fixed", True))
         assert orandnet.training.max_iterations == (5002 if is_official else 5000)
@@ -98,6 +97,7 @@ def test_the_rows_of_irn_and_amn_have_their_own_recipes_in_both_published_config
             found = config.irn_of(cam).labels
             assert (found.foreground_threshold, found.background_threshold) == labels
         assert config.irn_of("amn").walk.power == 1.3
+        assert config.cam_of("amn").raw_background
         assert config.classifier_of("amn").frozen_layers == ["conv1", "bn1"]
 
 

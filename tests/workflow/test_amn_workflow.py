@@ -61,7 +61,7 @@ def test_the_cam_of_amn_reads_those_labels_too_where_its_background_stays_raw(tr
         ("sources={resnet50: {irn: {labels: {confidence: 0.8}}}}", {"irn_labels": 1, "classifier_amn": 1}),
         (
             "sources={resnet50: {classifier: {frozen_layers: [conv1]}}}",
-            {"classifier": 1, "cam": 1, "irn_labels": 1, "classifier_amn": 1},
+            {"classifier": 1, "cam": 1, "pseudo_mask_otsu": 1, "irn_labels": 1, "classifier_amn": 1},
         ),
         ("sources={amn: {cam: {power: 0.5}}}", {}),
         ("sources={vit: {cam: {power: 0.5}}}", {}),
