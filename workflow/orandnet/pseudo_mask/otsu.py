@@ -1,8 +1,9 @@
 """Otsu's threshold of a method's scores over all training images, which asks no ground truth.
 
 Otsu (1979) splits a histogram where the two sides' means are furthest apart, weighted by their shares: the largest
-variance between the sides. That supposes that both sides are spread alike. Scores of a classifier are; those of a product
-of n such scores are crowded at 0, and those of their union at 1. So scores are counted on the scale of the members:
+variance between the sides. That supposes that both sides are spread alike. Scores of a classifier are; those of a
+product of n such scores are crowded at 0, and those of their union at 1. So scores are counted on the scale of the
+members:
 
     single   p                   a source, the mean
     sum      p / n               the members' sum
@@ -73,8 +74,8 @@ def histogram(scores: np.ndarray, form: Form, members: int) -> np.ndarray:
 def otsu_split(counts: np.ndarray) -> Split:
     """Return the split of a histogram over [0, 1] with the largest variance between its sides.
 
-    Of several equal ones, as over a gap, the middle. Where all cells lie in one bin there is nothing to split: threshold
-    and means are that bin's centre.
+    Of several equal ones, as over a gap, the middle. Where all cells lie in one bin there is nothing to split:
+    threshold and means are that bin's centre.
 
     Args:
         counts: (B,) non-negative numbers of equal bins, not all 0.

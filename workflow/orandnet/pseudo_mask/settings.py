@@ -18,9 +18,9 @@ class MethodSettings(Section):
     threshold_rule: ThresholdRule = Field(
         "otsu",
         description="How the background threshold is chosen. otsu: from the scores of all training images, by Otsu's "
-        "method on the scale of the members; fixed: the numbers below. Both ask no ground truth. Tuned on the true masks "
-        "of the train images: best_miou (highest mIoU), precision_ge_recall (first threshold with mean precision >= mean "
-        "recall).",
+        "method on the scale of the members; fixed: the numbers below. Both ask no ground truth. Tuned on the true "
+        "masks of the train images: best_miou (highest mIoU), precision_ge_recall (first threshold with mean precision "
+        ">= mean recall).",
     )
     background_threshold: Threshold = Field(
         0.25, description="Score of the background in the arg-max, used by the rule fixed."
@@ -36,8 +36,8 @@ class OtsuSettings(Section):
         0.5,
         ge=0,
         le=1,
-        description="IRN's labels, where `irn.labels` names no thresholds: scores are sure beyond this share of the way "
-        "from Otsu's threshold to the mean of the scores on either side of it.",
+        description="IRN's labels, where `irn.labels` names no thresholds: scores are sure beyond this share of the "
+        "way from Otsu's threshold to the mean of the scores on either side of it.",
     )
 
 
@@ -53,7 +53,7 @@ class Settings(Section):
     )
     overrides: dict[str, Threshold] = Field(
         {},
-        description="Background threshold of single methods, whatever the rule, for example {vit: 0.1, naive+irn: 0.35}.",
+        description="Background threshold of single methods, whatever the rule, such as {vit: 0.1, naive+irn: 0.35}.",
     )
     sure_margin: float = OtsuSettings.model_fields["sure_margin"]
 

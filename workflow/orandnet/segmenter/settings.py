@@ -102,8 +102,8 @@ class TrainSettings(Section):
     )
     balanced: bool = Field(
         True,
-        description="average background and foreground pixels apart, and take the mean of the two; false: the mean over "
-        "all pixels",
+        description="average background and foreground pixels apart, and take the mean of the two; false: the mean "
+        "over all pixels",
     )
 
 
