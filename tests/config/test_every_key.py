@@ -48,6 +48,7 @@ ZERO = (
     "cam.start_block",
     "irn.labels.foreground_threshold",
     "irn.labels.background_threshold",
+    "pseudo_mask.sure_margin",
     "irn.walk.steps",
     "pseudo_mask.background_threshold",
     "pseudo_mask.irn_background_threshold",
