@@ -71,6 +71,7 @@ def test_a_run_is_for_its_tables_and_a_figure_of_each_refined_ensemble():
         "tables/table2_segmentation.csv",
         "tables/table2_variants.csv",
         "tables/table3_scale_scheduling.csv",
+        "tables/ensembles_and_members.csv",
         "figures/curves_ours.png",
         "figures/panels_ours.png",
     ]
@@ -137,3 +138,18 @@ def test_an_unknown_artifact_or_part_is_named():
         place("cams")
     with pytest.raises(ValueError, match=r"cam: its place cam/.* has no part method"):
         place("cam", method="vit")
+
+
+def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
+    (first, second) = targets.member_pairs(config(), "ours")
+    assert (first.ensemble, first.member, second.member) == ("ours", "resnet50", "vit")  # the members are not refined
+    assert (first.ensemble_row, first.member_row) == (None, None)
+    refined = config(
+        irn={"cams": ["ours", "resnet50", "vit"]},
+        segmenter={"methods": {"irn": "resnet50+irn"}},
+        pseudo_mask={"overrides": {"vit+irn": 0.3}},
+    )
+    (first, second) = targets.member_pairs(refined, "ours")
+    assert (first.ensemble, first.member) == ("ours+irn", "resnet50+irn")
+    assert (first.ensemble_row, first.member_row, second.member_row) == ("ours", "irn", None)
+    assert (second.ensemble_rule, second.member_rule) == ("otsu", "fixed")

@@ -31,6 +31,12 @@ rule tables:
             category="Tables",
             labels={"table": "3 scale scheduling"},
         ),
+        members=report(
+            place("tables", table="ensembles_and_members"),
+            caption="../report/members.rst",
+            category="Tables",
+            labels={"table": "ensembles and members"},
+        ),
     log:
         "results/{run}/logs/report/tables.log",
     conda:
@@ -47,6 +53,7 @@ rule tables:
         " --train-aug {input.train_aug:q} --val {input.val:q}"
         " --pseudo-masks-output {output.pseudo_masks:q} --segmentation-output {output.segmentation:q}"
         " --variants-output {output.variants:q} --scale-scheduling-output {output.scale_scheduling:q}"
+        " --members-output {output.members:q}"
         " --settings {params.settings:q} &> {log:q}"
 
 

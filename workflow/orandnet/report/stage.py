@@ -20,6 +20,7 @@ from orandnet.files.store import CamStore
 from orandnet.maps.grid import resize_scores
 from orandnet.maps.pictures import heat_map, mask_colors
 from orandnet.report.figures import Panel, draw_curves, draw_panels
+from orandnet.report.members import members_table
 from orandnet.report.screen import print_tables
 from orandnet.report.settings import Settings
 from orandnet.report.tables import (
@@ -54,6 +55,7 @@ TABLE_COLUMNS = {
         "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
         "num_seeds,published_baseline,published_scale_scheduling"
     ),
+    "members": "ensemble,member,measure,value,value_sd,member_value,member_value_sd,difference,num_seeds,above",
 }
 
 
@@ -67,6 +69,7 @@ def tables(
     segmentation_output: Path,
     variants_output: Path,
     scale_scheduling_output: Path,
+    members_output: Path,
     settings: Settings,
 ) -> None:
     """Write the tables, measured beside published where that compares, in percent and full precision.
@@ -80,6 +83,7 @@ def tables(
         segmentation_output: table 2 (CSV).
         variants_output: table 2 by inference, single or multi scale, without and with CRF (CSV).
         scale_scheduling_output: table 3 (CSV).
+        members_output: each ensemble that ORANDNet refines against its members (CSV).
         settings: which methods, in which order. Where nothing could be scored, they have rows without numbers.
     """
     if not settings.scored:
@@ -87,6 +91,7 @@ def tables(
         _write(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
         _write(variants_output, "variants", unscored_rows(settings.segmentation_methods))
         _write(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
+        _write(members_output, "members", [])
         return
     masks, predicted, legacy20 = _measured(summaries), _measured(predictions), settings.legacy20
     segmented = [row for row in predicted if row["variant"] == settings.variant]
@@ -106,6 +111,8 @@ def tables(
     _write(segmentation_output, "segmentation", table2)
     _write(variants_output, "variants", variant_table(predicted, legacy20=legacy20))
     _write(scale_scheduling_output, "scale_scheduling", table3)
+    compared = members_table(masks, segmented, settings.pairs, schedule=settings.segmentation_schedule)
+    _write(members_output, "members", compared)
 
 
 def figures(
