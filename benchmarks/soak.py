@@ -97,19 +97,18 @@ def watched(command: list[str], folder: Path) -> Seen:
     """Run a command to its end and return what was seen of it."""
     start, memory, files = time.monotonic(), [], 0
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), *command], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None:
-        try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            memory.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024)
-            files = max(files, len(os.listdir(f"/proc/{process.pid}/fd")))
-        except (OSError, TypeError):  # it has just ended
-            pass
-        time.sleep(0.1)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command[:2])}: {process.stderr.read()}")
+    command_line = [sys.executable, str(PROGRAM), *command]
+    with subprocess.Popen(command_line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                memory.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024)
+                files = max(files, len(os.listdir(f"/proc/{process.pid}/fd")))
+            except (OSError, TypeError):  # it has just ended
+                pass
+            time.sleep(0.1)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command[:2])}: {process.stderr.read()}")
     peak = json.loads(_manifest(command, folder).read_text())["peak_memory_mib"]
     return Seen(time.monotonic() - start, peak, memory[len(memory) // 4], memory[-1], files)
 

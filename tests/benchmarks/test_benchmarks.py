@@ -9,6 +9,7 @@ import yaml
 
 import epsilon
 import forms
+import soak
 from checkout import ROOT
 from inputs import Inputs, drawn, prediction_like
 from orandnet.config.sections import deep_update, load
@@ -57,6 +58,19 @@ def test_a_judge_tells_results_that_differ(inputs):
         expected = comparison.baseline()
         wrong = [part * 1.1 + 1 for part in expected] if isinstance(expected, list | tuple) else expected * 1.1 + 1
         assert not comparison.agreement(expected, wrong).holds, topic
+
+
+def test_the_soak_runs_the_commands_of_the_workflow_and_tells_what_an_image_costs(tmp_path):
+    ids = soak.write_data(tmp_path / "voc", 4)
+    for split, its in (("train", ids[:3]), ("val", ids[3:])):
+        (tmp_path / f"voc/ImageSets/Segmentation/{split}.txt").write_text("\n".join(its))
+    seen = soak.watched(soak.commands()["dataset"], tmp_path)
+    assert seen.peak > 10
+    assert seen.files >= 3
+    other = seen._replace(peak=seen.peak + 1)
+    lines = list(soak.table({"dataset": {1000: seen, 2024: other}}))
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
+    assert lines[3].endswith("| 1.00 |")
 
 
 def test_inputs_have_the_shapes_and_ranges_of_what_they_stand_for(inputs):
