@@ -54,6 +54,7 @@ def evaluated(index: Path, masks: Path) -> float:
             masks=[masks],
             output=summary,
             per_class_output=index.with_name("per_class.csv"),
+            confusion_output=index.with_name("confusion.csv"),
         )
     with summary.open(newline="") as file:
         return float(next(csv.DictReader(file))["miou"])

@@ -161,7 +161,8 @@ def evaluate(tmp_path):
 
     def evaluate(listed=listed, split="val"):
         write_mask_list(tmp_path / "masks.csv", listed)
-        outputs = {"output": tmp_path / "summary.csv", "per_class_output": tmp_path / "per_class.csv"}
+        names = {"output": "summary", "per_class_output": "per_class", "confusion_output": "confusion"}
+        outputs = {option: tmp_path / f"{name}.csv" for option, name in names.items()}
         inputs = {"index": tmp_path / "index.csv", "ground_truth": tmp_path / "truth.json"}
         stage.prediction(masks=[tmp_path / "masks.csv"], **inputs, **outputs, split=split)
         return [list(csv.DictReader(path.read_text().splitlines())) for path in outputs.values()]
@@ -170,11 +171,17 @@ def evaluate(tmp_path):
 
 
 def test_the_stage_scores_every_variant_by_itself(evaluate):
-    summary, classes = evaluate[0]()
+    summary, classes, confusion = evaluate[0]()
     assert [row["variant"] for row in summary] == ["ss", "ms"]
     assert [float(row["miou"]) for row in summary] == pytest.approx([100 / 6, 100])
     assert [row["class"] for row in classes] == ["background", "cat"] * 2
     assert [row["precision"] for row in classes[1:]] == ["", "100.0", "100.0"]
+    assert [list(row.values()) for row in confusion] == [
+        ["ss", "background", "2", "0"],
+        ["ss", "cat", "4", "0"],
+        ["ms", "background", "2", "0"],
+        ["ms", "cat", "0", "4"],
+    ]
     # of one class and background nothing is left to compare without the last class
     assert {row["legacy20_miou"] + row["legacy20_precision"] + row["legacy20_recall"] for row in summary} == {""}
 

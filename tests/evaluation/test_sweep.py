@@ -181,6 +181,8 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
     assert [row["tuned_on_ground_truth"] for row in summary] == ["false", "false", "true", "true"]
     assert [row["background_threshold"] for row in summary[:2]] == ["0.45", "0.3"]
     assert [float(point["background_threshold"]) for point in points] == [k / 10 for k in range(11)]
+    # nothing is background up to the lowest score, and nothing cat from the highest score on
+    assert [point["predicted_classes"] for point in points] == [*"111", *"22", *"111111"]
     # at 0.45 only rows 0..2 of 8 are cat: 24 of 32 true pixels, and 32 of 40 background pixels are right
     assert float(summary[0]["miou"]) == pytest.approx(100 * (24 / 32 + 32 / 40) / 2)
     assert float(summary[0]["legacy20_miou"]) == pytest.approx(float(summary[0]["miou"]))

@@ -8,7 +8,8 @@ import yaml
 from checkout import ROOT, TINY
 from orandnet.config.sections import deep_update, load
 from orandnet.files.places import PLACES, origin_of, place
-from orandnet.plan import cams, names, targets, trainings
+from orandnet.plan import cams, jobs, names, page, targets, trainings
+from orandnet.plan.changes import changed_settings
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
 OWN = {"own": {"kind": "import", "path": "own", "format": "arrays"}}
@@ -37,6 +38,7 @@ def test_members_may_be_imported_or_trained_with_another_seed():
         "results/tiny/cam/vit/seed1/1-of-2.npz",
     ]
     assert cams.curve_methods(plan, "mixed") == ["own", "vit", "mixed-or", "mixed-and", "mixed"]
+    assert cams.curve_methods(plan, "ours")[:3] == ["resnet50", "vit", "naive"]
     assert cams.seeds_of(config(seeds=[4, 5], sources=OWN), "own") == [4]
 
 
@@ -64,16 +66,17 @@ def test_a_source_of_kind_amn_learns_from_the_labels_of_its_seed_source():
     assert names.trained_sources(plan, on_labels=False) == ["resnet50", "vit"]
 
 
-def test_a_run_is_for_its_tables_and_a_figure_of_each_refined_ensemble():
+def test_a_run_is_for_its_page_its_tables_and_panels_of_each_refined_ensemble():
     found = targets.tables_and_figures(config())
     assert [path.removeprefix("results/tiny/") for path in found] == [
+        "report.html",
         "tables/table1_pseudo_masks.csv",
         "tables/table2_segmentation.csv",
         "tables/table2_variants.csv",
         "tables/table3_scale_scheduling.csv",
         "tables/ensembles_and_members.csv",
-        "figures/curves_ours.png",
         "figures/panels_ours.png",
+        "figures/panels_ours.pdf",
     ]
 
 
@@ -86,11 +89,13 @@ def test_the_test_split_ends_in_predictions_and_archives():
     assert targets.submitted_masks(plan, "ours") == ["results/tiny/prediction/ours/scale/seed0/test/1-of-1.csv"]
 
 
-def test_without_masks_nothing_is_scored_and_nothing_drawn():
+def test_without_masks_nothing_is_scored_but_all_is_shown():
     plan = load(yaml.safe_load((ROOT / "config/custom.yaml").read_text()))
     assert targets.scored_parts(plan) == targets.scored_splits(plan) == targets.cam_summaries(plan) == []
     found = targets.tables_and_figures(plan)
-    assert not any("/figures/" in path for path in found)
+    assert any("/figures/panels_ours" in path for path in found)
+    assert targets.gallery_truth(plan) == []
+    assert page.charts(plan) == ["trainings"]
     assert any("/prediction/" in path for path in found)
     assert targets.report_settings(plan).scored is False
 
@@ -101,6 +106,46 @@ def test_scored_are_all_cams_and_the_predictions_that_tables_show():
     assert len(targets.cam_summaries(plan)) == 2 * len(plan.cam_methods)
     assert len(targets.prediction_summaries(plan)) == 2 * 3
     assert [targets.part_of(split) for split in ("train", "train_aug", "val")] == ["train_aug", "train_aug", "val"]
+
+
+def test_every_job_is_known_by_its_first_output():
+    found = [path.removeprefix("results/tiny/") for path in jobs.made(config(seeds=[0, 1], shards=1))]
+    assert len(found) == len(set(found))
+    for path in (
+        "dataset/index.csv",
+        "classifier/vit/seed1/weights.safetensors",
+        "fusion/ours/seed0/or/1-of-1.npz",
+        "irn/ours/seed1/labels/1-of-1.csv",
+        "prediction/fsss/baseline/seed1/val/1-of-1.csv",
+        "evaluation/cam/ours-and/seed0/summary.csv",
+    ):
+        assert path in found
+    assert not any("/and/" in path or "/mean/" in path for path in found)
+    assert len(jobs.histories(config())) == 2 + 1 + 1 + 6
+
+
+def test_a_row_is_compared_with_rows_in_the_same_form():
+    settings = page.page_settings(config(irn={"cams": ["ours", "naive", "vit"]}))
+    rows = {name: (row.members, row.naive) for name, row in settings.mask_rows.items()}
+    assert rows == {"ours": (("resnet50", "vit"), "naive"), "ours+irn": (("vit+irn",), "naive+irn")}
+    assert settings.segmentation_rows["ours"].naive == "naive"
+    assert settings.masks == {"naive": "naive", "ours": "ours+irn"}
+    assert not settings.on_voc
+
+
+def test_published_numbers_are_compared_on_all_of_voc_only():
+    for name, on_voc in (("voc2012", True), ("voc_subset", False), ("coco2014", False)):
+        plan = load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+        assert page.page_settings(plan).on_voc == on_voc
+
+
+def test_changed_settings_are_those_in_effect_however_they_are_spelled():
+    changed = changed_settings(config(sources={"vit": {"cam": {"flip": False}}}))
+    assert changed["sources.vit.cam.flip"] == "false"
+    assert changed["irn.walk.radius"] == "3"
+    assert changed["ensembles.naive.output"] == "mean"
+    assert not any(key.startswith(("threads", "run", "sources.vit.cam.normalise")) for key in changed)
+    assert changed_settings(load(config().model_dump(mode="json"))) == changed_settings(config())
 
 
 def test_exports_are_listed_for_every_seed_and_none_is_an_error():

@@ -8,7 +8,7 @@ import pytest
 from checkout import ROOT
 from orandnet.dataset.index import PART_COLUMNS
 from orandnet.report import voc2012
-from orandnet.report.stage import PUBLISHED
+from orandnet.report.table_files import PUBLISHED
 
 # copied from the poster, row by row
 TABLE_1 = """

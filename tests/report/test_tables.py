@@ -86,6 +86,8 @@ def test_paths_tell_what_a_result_belongs_to():
         "r/fusion/ours/seed1/or/1-of-2.npz": Origin("fusion", "ours", 1, operator="or"),
         "r/orandnet/ours/seed1/cam/1-of-2.npz": Origin("orandnet_cam", "ours", 1),
         "r/irn/ours/seed1/walk/1-of-2.npz": Origin("irn_walk", "ours", 1),
+        "r/segmenter/irn/scale/seed1/weights.safetensors": Origin("segmenter", "irn", 1, "scale"),
+        "r/prediction/cam/scale/seed1/val/1-of-2.csv": Origin("prediction", "cam", 1, "scale", "val"),
         "r/pseudo_mask/ours+irn/seed1/1-of-2.csv": Origin("pseudo_mask", "ours+irn", 1),
     }
     assert {path: origin_of(Path(path)) for path in cases} == cases

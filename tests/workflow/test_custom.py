@@ -1,6 +1,7 @@
 """The example for one's own data, run as it is: images and a CSV, no masks, and with masks."""
 
 import csv
+import re
 
 import pytest
 import yaml
@@ -54,6 +55,12 @@ def test_without_masks_the_example_gives_pseudo_masks_and_predictions_and_says_t
         assert rows
         assert {row["num_seeds"] for row in rows} == {"0"}
         assert {value for row in rows for key, value in row.items() if key not in ("method", "num_seeds")} == {""}
+    page = (results / "report.html").read_text()
+    assert "nothing was scored" in page
+    assert page.count("<img ") > 50
+    assert "ground truth" not in re.findall(r"<figcaption>([^<]+)", page)
+    assert (results / "figures/panels_ours.png").is_file()
+    assert (results / "figures/trainings.pdf").is_file()
     assert fresh.planned("--configfile", CUSTOM) == {}
 
 

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.pipeline
 
 # a source and its segmenter, and the test split; what a change of the data reaches does not depend on more
 ONE_SOURCE = {"prediction": {"splits": ["val", "test"]}}
-REPORT = Counter(tables=1, tables_and_figures=1)
+PAGE = Counter(report_page=1, tables_and_figures=1)
+REPORT = Counter(tables=1, report_charts=1) + PAGE
 CHECKS = Counter(dataset=1)
 
 
@@ -113,7 +114,7 @@ def test_another_image_to_predict_runs_its_split_again(voc, split):
     if split == "val":
         assert jobs == again + Counter(dataset_ground_truth=1, evaluation_prediction=2) + CHECKS + REPORT
     else:
-        assert jobs == again + Counter(submission=2, tables_and_figures=1) + CHECKS
+        assert jobs == again + Counter(submission=2) + CHECKS + PAGE
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -124,7 +125,7 @@ def test_another_row_to_predict_runs_its_split_again(folder, split):
         with (root / "labels.csv").open("a") as file:
             file.write(f"z9,cat,{split}\n")
         jobs = planned(folder)
-    assert jobs == Counter(dataset_images=1, prediction=1, tables_and_figures=1) + CHECKS
+    assert jobs == Counter(dataset_images=1, prediction=1) + CHECKS + PAGE
 
 
 def test_another_training_list_runs_the_rest_again(voc):
@@ -147,9 +148,9 @@ def test_another_label_of_a_training_image_runs_the_rest_again(folder):
     assert jobs["dataset_images"] == jobs["classifier"] == jobs["segmenter"] == 1
 
 
-def test_other_numbers_and_places_of_no_consequence_run_the_checks_alone(voc):
+def test_other_numbers_and_places_of_no_consequence_run_the_checks_and_the_page_that_shows_them(voc):
     jobs = planned(voc, {"dataset": {"expected_sizes": {"train": 2, "val": 1}}})
-    assert jobs == CHECKS
+    assert jobs == CHECKS + PAGE
 
 
 def test_checked_data_is_what_a_training_waits_for(voc):

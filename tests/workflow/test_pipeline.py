@@ -18,6 +18,7 @@ from orandnet.files.manifest import sha256
 from orandnet.files.mask_colors import voc_palette
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import grid_shape
+from orandnet.plan.targets import CHARTS
 
 pytestmark = pytest.mark.pipeline
 
@@ -130,7 +131,7 @@ def test_the_index_has_its_columns_and_splits(finished):
 @pytest.mark.parametrize("method", CAM_METHODS)
 def test_every_map_is_scored_at_every_threshold_and_by_every_rule(finished, method):
     folder = finished.results / "evaluation/cam" / method / "seed0"
-    assert columns(folder / "curve.csv") == "background_threshold,miou,precision,recall"
+    assert columns(folder / "curve.csv") == "background_threshold,miou,precision,recall,predicted_classes"
     assert columns(folder / "per_class.csv") == "threshold_rule,class,iou,precision,recall"
     assert columns(folder / "summary.csv") == (
         "threshold_rule,background_threshold,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall,"
@@ -193,11 +194,14 @@ def test_table_3_has_both_schedules_of_every_method(finished):
     assert all(row["baseline"] and row["scale_scheduling"] for row in rows(path))
 
 
-def test_figures_are_images_with_more_than_one_color(finished):
-    for name in ("curves_ours", "panels_ours"):
-        with Image.open(finished.results / "figures" / f"{name}.png") as image:
-            assert min(image.size) > 200
-            assert len(np.unique(np.asarray(image.convert("L")))) > 20
+def test_figures_are_files_for_the_screen_and_for_papers(finished):
+    with Image.open(finished.results / "figures" / "panels_ours.png") as image:
+        assert min(image.size) > 200
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20
+    drawn = {path.stem for path in (finished.results / "figures").glob("*.svg")}
+    assert drawn == {*CHARTS, "curves_ours", "per_class_ours"}
+    for name in (*drawn, "panels_ours"):
+        assert (finished.results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_every_artifact_has_a_manifest_that_tells_how_it_was_made(finished):
@@ -229,10 +233,10 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.run("--cores", 2, "--configfile", "tiny.yaml")
 
 
-def test_the_report_is_one_file_with_all_tables_and_figures(finished):
+def test_the_report_of_snakemake_shows_the_page_the_tables_and_the_panels(finished):
     finished.run("--configfile", "tiny.yaml", "--report", "report.html")
     page = (finished.folder / "report.html").read_text()
-    files = [*(f"tables/{table}.csv" for table in TABLES), "figures/curves_ours.png", "figures/panels_ours.png"]
+    files = ["report.html", *(f"tables/{table}.html" for table in TABLES), "figures/panels_ours.png"]
     for name in files:
         content = base64.b64encode((finished.results / name).read_bytes()).decode()
         assert content in page, name

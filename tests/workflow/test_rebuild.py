@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pipeline
 
 FUSION = "workflow/orandnet/fusion/probability.py"
 LOOP = "workflow/orandnet/training/loop.py"
-TABLES = {"tables": 1, "tables_and_figures": 1}
+TABLES = {"tables": 1, "report_charts": 1, "report_page": 1, "tables_and_figures": 1}
 REPORT = {**TABLES, "figures": 1}
 DOWNSTREAM_OF_MAPS = {
     "pseudo_mask": 6,
@@ -121,7 +121,7 @@ def test_another_number_of_shards_splits_inference_anew_but_trains_no_classifier
 def test_another_number_of_jobs_for_a_prediction_predicts_anew_and_touches_nothing_else(finished):
     jobs = planned(finished, {"prediction": {"shards": 1}})
     assert jobs.pop("prediction") == jobs.pop("evaluation_prediction") > 0
-    assert set(jobs) == {"tables", "tables_and_figures"}
+    assert jobs == TABLES
 
 
 def test_spelling_out_every_default_runs_nothing_again(finished):

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.pipeline
 EXPERIMENTS = [f"config/{path.name}".replace("config/config", "config") for path in (ROOT / "config").glob("*.yaml")]
 FULLY_SUPERVISED = "fsss"
 LONGEST_LISTING = 10.0  # CPU seconds
+LONGEST_COMMAND = 100_000  # characters; Linux takes 131072 in one argument
 FORMATTED = ("Snakefile", "workflow/Snakefile", "workflow/rules")
 
 
@@ -28,8 +29,8 @@ def reads_ground_truth(job: Job) -> bool:
 
 
 def is_weakly_supervised(job: Job) -> bool:
-    shows = ("evaluation_cam", "evaluation_prediction", "tables", "figures", "tables_and_figures", "dataset")
-    return job.rule not in shows and job.wildcards.get("method") != FULLY_SUPERVISED
+    shows = ("evaluation_cam", "evaluation_prediction", "tables", "figures", "report_charts", "report_page")
+    return job.rule not in (*shows, "tables_and_figures", "dataset") and job.wildcards.get("method") != FULLY_SUPERVISED
 
 
 def weak_jobs_that_saw_ground_truth(jobs: list[Job]) -> Iterator[Job]:
@@ -50,7 +51,7 @@ def experiment(request, tmp_path_factory) -> list[Job]:
 
 def test_ground_truth_reaches_evaluation_figures_and_the_fully_supervised_reference_only(experiment):
     readers = {(job.rule, job.wildcards.get("method")) for job in experiment if reads_ground_truth(job)}
-    allowed = {"evaluation_cam", "evaluation_prediction", "figures", "segmenter", "dataset"}
+    allowed = {"evaluation_cam", "evaluation_prediction", "figures", "report_page", "segmenter", "dataset"}
     assert {rule for rule, _ in readers} <= allowed
     assert {method for rule, method in readers if rule == "segmenter"} <= {FULLY_SUPERVISED}
     read = [path for job in experiment if job.rule == "tables" for path in job.inputs]
@@ -61,6 +62,19 @@ def test_ground_truth_reaches_evaluation_figures_and_the_fully_supervised_refere
 def test_no_weakly_supervised_job_depends_on_what_saw_ground_truth(experiment):
     assert sum(map(is_weakly_supervised, experiment)) > 10
     assert list(weak_jobs_that_saw_ground_truth(experiment)) == []
+
+
+def test_the_page_waits_for_every_job_and_reads_the_manifests_of_all(experiment):
+    (page,) = [job for job in experiment if job.rule == "report_page"]
+    own = ("report_page", "report_charts", "tables", "figures", "tables_and_figures")
+    waited = set(page.inputs)
+    for job in experiment:
+        assert job.rule in own or job.outputs[0] in waited, job.rule
+    first = [path for path in waited if re.search(r"/1-of-\d+\.", path) or "-of-" not in path]
+    for path in first:
+        if path.endswith((".npz", ".safetensors", "summary.csv")) and not re.search("/fusion/.*/(and|mean)/", path):
+            assert str(Path(path).with_suffix(".manifest.json")) in page.command
+    assert len(page.command) < LONGEST_COMMAND
 
 
 def test_no_command_names_a_folder_of_true_masks(experiment):
@@ -95,6 +109,7 @@ def test_the_default_run_has_the_jobs_it_is_made_of(fresh):
     assert jobs["prediction"] == jobs["segmenter"] * shards
     assert jobs["evaluation_prediction"] == jobs["segmenter"]
     assert jobs["dataset"] == jobs["tables"] == 1
+    assert jobs["report_page"] == jobs["report_charts"] == 1
     assert jobs["figures"] == jobs["orandnet"] == len(config["ensembles"]) - 1  # all but the naive one
 
 

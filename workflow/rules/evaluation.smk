@@ -38,6 +38,7 @@ rule evaluation_prediction:
     output:
         summary=place("evaluation_prediction", scores="summary"),
         per_class=place("evaluation_prediction", scores="per_class"),
+        confusion=place("evaluation_prediction", scores="confusion"),
     log:
         "results/{run}/logs/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}.log",
     conda:
@@ -51,4 +52,4 @@ rule evaluation_prediction:
     shell:
         "orandnet evaluation prediction --index {input.index:q} --ground-truth {input.ground_truth:q}"
         " --masks {input.masks:q} --output {output.summary:q} --per-class-output {output.per_class:q}"
-        " --split {wildcards.split} &> {log:q}"
+        " --confusion-output {output.confusion:q} --split {wildcards.split} &> {log:q}"

@@ -12,13 +12,16 @@ from orandnet.files.manifest import sha256
 pytestmark = [pytest.mark.slurm, pytest.mark.pipeline]
 
 GPU_RULES = {"classifier", "cam", "orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction"}
-NO_STAGES = {"command", "paths", "report"}  # rule files, of which the last one's rules are tables and figures
+NO_STAGES = {"command", "paths", "report"}  # rule files, of which the last one's rules have names of their own
 ON_REQUEST = {"export", "submission"}  # run only where the config names exports or the test split
 
 
+TIMED = (".manifest.json", "report.html")
+
+
 def made_files(results: Path) -> dict[str, str]:
-    """Return path -> digest of everything a run has made; times and machines stand in manifests and logs only."""
-    paths = (path for path in results.rglob("*") if path.is_file() and not path.name.endswith(".manifest.json"))
+    """Return path -> digest of everything a run has made but manifests, logs and the page, which tell times."""
+    paths = (path for path in results.rglob("*") if path.is_file() and not path.name.endswith(TIMED))
     return {str(path.relative_to(results)): sha256(path) for path in paths if "logs" not in path.parts}
 
 
@@ -37,7 +40,7 @@ def test_every_stage_ran_as_a_job_of_its_own_and_ended_well(both):
     *_, jobs = both
     stages = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")} - NO_STAGES - ON_REQUEST
     assert {job.state for job in jobs} == {"COMPLETED"}
-    for stage in stages | {"tables", "figures"}:
+    for stage in stages | {"tables", "figures", "report_charts", "report_page"}:
         assert any(job.comment.startswith(f"rule_{stage}_") for job in jobs), stage
 
 

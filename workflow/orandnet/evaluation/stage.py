@@ -51,7 +51,8 @@ def cam(
         cams: shards of the CAM store.
         otsu: otsu.json of the method: the threshold of the rule `otsu`.
         output: summary (CSV), one row per threshold rule.
-        curve_output: mIoU, mean precision and mean recall by threshold (CSV).
+        curve_output: mIoU, mean precision and mean recall by threshold (CSV), and the number of classes that are
+            predicted there, over which the precision is the mean.
         per_class_output: the numbers of every class by threshold rule (CSV).
         settings: which thresholds.
         background_threshold: the threshold of the rule `fixed`.
@@ -62,7 +63,8 @@ def cam(
     thresholds = np.append(grid, [*free.values()])
     records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
-    curve = curve_of(grid, scores(confusion[: len(grid)]))
+    by_threshold = scores(confusion[: len(grid)])
+    curve, predicted = curve_of(grid, by_threshold), np.isfinite(by_threshold.precision).sum(-1)
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
     chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
@@ -70,7 +72,8 @@ def cam(
         (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
     )
     _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
-    _write(curve_output, curve._fields, np.transpose(curve).tolist())
+    columns = (column.tolist() for column in (*curve, predicted))
+    _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
     _write_per_class(per_class_output, "threshold_rule", images, confusions)
 
@@ -82,6 +85,7 @@ def prediction(
     masks: list[Path],
     output: Path,
     per_class_output: Path,
+    confusion_output: Path,
     split: str = "val",
 ) -> None:
     """Evaluate predicted masks, every variant (single or multi scale, with or without CRF) by itself.
@@ -92,6 +96,7 @@ def prediction(
         masks: lists of the predicted masks (CSV).
         output: summary (CSV), one row per variant.
         per_class_output: the numbers of every class by variant (CSV).
+        confusion_output: pixels of each true class (rows) predicted as each class (columns), by variant (CSV).
         split: images to evaluate.
     """
     images, truth, predicted = read_index(index), GroundTruth(index, ground_truth), MaskList(masks)
@@ -107,6 +112,7 @@ def prediction(
     rows = ((variant, *_summary(confusion)) for variant, confusion in confusions.items())
     _write(output, ("variant", *SUMMARY), rows)
     _write_per_class(per_class_output, "variant", images, confusions)
+    _write_confusion(confusion_output, images, confusions)
 
 
 def _sweep(
@@ -149,7 +155,7 @@ def _means(result: Scores) -> tuple[float, ...]:
 
 
 def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, np.ndarray]) -> None:
-    names = ("background", *images.class_names)
+    names = _names(images)
     rows = (row for name, confusion in confusions.items() for row in _per_class(name, names, scores(confusion)))
     _write(path, (key, "class", "iou", "precision", "recall"), rows)
 
@@ -157,6 +163,21 @@ def _write_per_class(path: Path, key: str, images: Index, confusions: dict[str, 
 def _per_class(key: str, names: Sequence[str], result: Scores) -> Iterator[tuple]:
     for name, *values in zip(names, result.iou, result.precision, result.recall, strict=True):
         yield (key, name, *(100 * float(value) for value in values))
+
+
+def _names(images: Index) -> tuple[str, ...]:
+    return ("background", *images.class_names)
+
+
+def _write_confusion(path: Path, images: Index, confusions: dict[str, np.ndarray]) -> None:
+    """Write counts as a table per variant; columns are told by their place, since a class may have any name."""
+    names = _names(images)
+    rows = (
+        (variant, name, *counts)
+        for variant, confusion in confusions.items()
+        for name, counts in zip(names, confusion.tolist(), strict=True)
+    )
+    _write(path, ("variant", "true", *names), rows)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:

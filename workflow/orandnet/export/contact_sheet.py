@@ -13,7 +13,7 @@ from orandnet.export.trail import Trail
 from orandnet.files.mask_colors import voc_palette
 from orandnet.files.store import Cam
 from orandnet.maps.grid import resize_scores
-from orandnet.maps.pictures import DPI, heat_map, mask_colors, save_figure
+from orandnet.maps.pictures import DPI, SCORE_COLORS, heat_map, mask_colors, save_figure
 
 COLUMNS = 6
 CELL = 2.0  # inches
@@ -55,7 +55,7 @@ def draw_sheet(
 
 def _scale() -> Iterator[Patch]:
     for score in (0, 0.5, 1):
-        yield Patch(facecolor=mpl.colormaps["turbo"](float(score)), edgecolor="0.5", label=f"score {score:g}")
+        yield Patch(facecolor=mpl.colormaps[SCORE_COLORS](float(score)), edgecolor="0.5", label=f"score {score:g}")
 
 
 def _names(trail: Trail, masks: Mapping[str, np.ndarray]) -> Iterator[Patch]:

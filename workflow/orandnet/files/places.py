@@ -1,7 +1,7 @@
 """Where the artifacts of a run lie: the one place that knows, for rules, plan, report and export."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -34,7 +34,9 @@ PLACES = {
     "evaluation_prediction": "evaluation/prediction/{method}/{schedule}/seed{seed}/{split}/{scores}.csv",
     "submission": "submission/{method}.tar.gz",
     "tables": "tables/{table}.csv",
-    "figures": "figures/{figure}.png",
+    "table_pages": "tables/{table}.html",
+    "figures": "figures/{figure}.{format}",
+    "page": "report.html",
     "export_irn": "export/irn/{method}/seed{seed}/{shard}.csv",
     "export_npz": "export/npz/{method}/seed{seed}/{shard}.csv",
     "export_voc": "export/voc/{method}/seed{seed}/list.csv",
@@ -43,6 +45,7 @@ PLACES = {
 STORES = ("cam", "cam_import", "fusion", "orandnet_cam", "irn_walk")  # CAMs of any stage, all in one format
 NETWORKS = ("classifier", "orandnet", "irn", "segmenter")
 MASKS = ("irn_labels", "pseudo_mask", "prediction")  # lists of masks that lie beside them
+_SHARD = re.compile(r"/([0-9]+)-of-([0-9]+)\.")
 METHOD = ("method", "source", "ensemble", "cam")  # parts of a path that name a CAM method
 
 
@@ -89,6 +92,20 @@ def training_manifest(artifact: str, run: str = "{run}", **parts: object) -> str
     return place(artifact, run, **parts).replace("weights.safetensors", "weights.manifest.json")
 
 
+def first_shards(paths: Iterable[str]) -> list[str]:
+    """Return the paths without those of shards but the first, which stands for all of them."""
+    return [path for path in paths if not (found := _SHARD.search(path)) or found[1] == "1"]
+
+
+def all_shards(path: Path) -> list[Path]:
+    """Return the paths of all shards that the first one stands for; a path without a shard stands for itself."""
+    found = _SHARD.search(path.as_posix())
+    if not found:
+        return [path]
+    head, tail = path.as_posix()[: found.start()], path.as_posix()[found.end() :]
+    return [Path(f"{head}/{index}-of-{found[2]}.{tail}") for index in range(1, int(found[2]) + 1)]
+
+
 def find(results: Path, artifact: str) -> list[Path]:
     """Return all artifacts of a kind that lie in the folder of a run, sorted."""
     pattern = _pattern(artifact)
@@ -103,12 +120,13 @@ def origin_of(path: Path) -> Origin:
         ValueError: if no artifact of a method lies there.
     """
     of_methods = [artifact for artifact, pattern in PLACES.items() if {*METHOD} & {*_names(pattern)}]
-    for artifact in of_methods:
-        if found := _matches(artifact, path):
-            parts = found.groupdict()
-            method = next(parts[name] for name in METHOD if name in parts)
-            known = {name: parts[name] for name in ("schedule", "split", "operator") if name in parts}
-            return Origin(artifact, method, int(parts.get("seed", 0)), **known)
+    found = [(match, artifact) for artifact in of_methods if (match := _matches(artifact, path))]
+    if found:  # of segmenter/irn/scale/seed0 the end is also a place of irn: the longest one holds
+        match, artifact = min(found, key=lambda pair: pair[0].start())
+        parts = match.groupdict()
+        method = next(parts[name] for name in METHOD if name in parts)
+        known = {name: parts[name] for name in ("schedule", "split", "operator") if name in parts}
+        return Origin(artifact, method, int(parts.get("seed", 0)), **known)
     expected = ", ".join(PLACES[artifact] for artifact in of_methods)
     raise ValueError(f"{path}: lies in no known result folder; expected one of {expected}.")
 

@@ -19,6 +19,7 @@ from orandnet.files.atomic import atomic_path
 PACKAGE = "orandnet"
 PACKAGE_FOLDER = Path(__file__).parents[1]
 READER = Path(__file__).read_bytes() + sys.version.encode()  # what reads the modules, and may read them otherwise
+DATA = (".csv", ".html", ".css", ".js")
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -26,8 +27,8 @@ DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 def fingerprint(module: str) -> str:
     """Return 16 hexadecimal digits for the code that `module` (such as `orandnet.cam.stage`) runs on.
 
-    Covers the module, all it imports from the package however deep, the data tables (*.csv) beside them, and the C++
-    sources of their names.
+    Covers the module, all it imports from the package however deep, the data tables and parts of pages beside them, and
+    the C++ sources of their names.
 
     Raises:
         ValueError: if the module does not exist.
@@ -73,8 +74,9 @@ def _file(name: str) -> Path | None:
 
 
 def _data(source: Path) -> set[Path]:
-    """Return the files beside a module that it runs on: all tables, and the C++ source of its name."""
-    return {*source.parent.glob("*.csv"), *source.parent.glob(f"{source.stem}.cpp")}
+    """Return the files beside a module it runs on: all tables and parts of pages, and the C++ source of its name."""
+    tables_and_pages = (path for suffix in DATA for path in source.parent.glob(f"*{suffix}"))
+    return {*tables_and_pages, *source.parent.glob(f"{source.stem}.cpp")}
 
 
 def _parents(name: str) -> list[str]:

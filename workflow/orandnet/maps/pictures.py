@@ -10,10 +10,12 @@ from orandnet.files.atomic import atomic_path
 from orandnet.files.mask_colors import voc_palette
 
 DPI = 100
+SCORE_COLORS = "viridis"  # even steps of score are even steps of colour, and of grey
+OPACITY = 0.7  # of the scores over the image, the same for all scores, so that a colour means one score
 
 
 def heat_map(rgb: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Return scores as colours over a grey version of the image; the score also sets the opacity.
+    """Return scores as colours over a faint grey version of the image.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -24,9 +26,8 @@ def heat_map(rgb: np.ndarray, score: np.ndarray) -> np.ndarray:
     """
     score = np.clip(score, 0, 1)
     grey = rgb.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    color = 255 * mpl.colormaps["turbo"](score)[..., :3]
-    opacity = (0.25 + 0.5 * score)[..., None]
-    return np.round((1 - opacity) * grey + opacity * color).astype(np.uint8)
+    color = 255 * mpl.colormaps[SCORE_COLORS](score)[..., :3]
+    return np.round((1 - OPACITY) * grey + OPACITY * color).astype(np.uint8)
 
 
 def mask_colors(mask: np.ndarray) -> np.ndarray:

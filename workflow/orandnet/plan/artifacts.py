@@ -6,10 +6,11 @@ from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
 from orandnet.files.places import MASKS, NETWORKS, STORES, place
 from orandnet.plan.cams import refined_ensembles
-from orandnet.plan.targets import FIGURES, TABLES, scored_parts
+from orandnet.plan.targets import CHARTS, FIGURES, TABLES, scored_parts
 
 OPERATORS = ("or", "and", "mean")  # which every fusion of ORANDNet's input writes
-SCORES = ("summary", "curve", "per_class")
+SCORES = ("summary", "curve", "per_class", "confusion")
+FORMATS = ("png", "svg", "pdf")  # of figures
 
 
 def planned(config: Config, artifacts: Iterable[str] | None = None) -> list[str]:
@@ -132,9 +133,12 @@ def _results(config: Config) -> Iterator[tuple[str, str]]:
                 yield _each(config, f"export_{kind}", method=method, seed=seed, **parts)
     for method in config.segmenter.methods:
         yield _each(config, "submission", method=method)
+    yield _each(config, "page")
     for table in TABLES:
         yield _each(config, "tables", table=table)
-    for ensemble in refined_ensembles(config):
-        for kind in FIGURES:
-            yield _each(config, "figures", figure=f"{kind}_{ensemble}")
+        yield _each(config, "table_pages", table=table)
+    figures = [*CHARTS, *(f"{kind}_{ensemble}" for ensemble in refined_ensembles(config) for kind in FIGURES)]
+    for figure in figures:
+        for form in FORMATS:
+            yield _each(config, "figures", figure=figure, format=form)
     yield _each(config, "export_pack", image_id="*")

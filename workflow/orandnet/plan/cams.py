@@ -54,10 +54,31 @@ def refined_ensembles(config: Config) -> list[str]:
 
 
 def curve_methods(config: Config, ensemble: str) -> list[str]:
-    """Return the maps that belong in one plot: members, OR, AND, ORANDNet, and its IRN form."""
+    """Return the maps that belong in one plot: members, naive ensemble, OR, AND, ORANDNet, and its IRN form."""
     refined = [ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else []
-    members = dict.fromkeys(split_member(member, 0)[0] for member in config.ensembles[ensemble].members)
-    return [*members, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+    naive = [name] if (name := naive_of(config, ensemble)) else []
+    return [*sources_of(config, ensemble), *naive, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+
+
+def sources_of(config: Config, ensemble: str) -> list[str]:
+    """Return the sources of an ensemble's members, each once."""
+    return list(dict.fromkeys(split_member(member, 0)[0] for member in config.ensembles[ensemble].members))
+
+
+def naive_of(config: Config, ensemble: str) -> str:
+    """Return the naive ensemble of the same members, by the mean rather than the sum; empty where there is none."""
+    members = sorted(config.ensembles[ensemble].members)
+    for output in ("mean", "sum"):
+        for name, other in config.ensembles.items():
+            if other.output == output and sorted(other.members) == members:
+                return name
+    return ""
+
+
+def gallery_methods(config: Config) -> list[str]:
+    """Return the CAMs that the gallery shows: those of all plots, or where nothing is refined those of table 1."""
+    shown = [method for ensemble in refined_ensembles(config) for method in curve_methods(config, ensemble)]
+    return list(dict.fromkeys(shown or config.table1_methods))
 
 
 def panel_methods(config: Config, ensemble: str) -> list[str]:

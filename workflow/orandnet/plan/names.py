@@ -6,7 +6,7 @@ from typing import get_args
 
 from orandnet.config.sections import Config
 from orandnet.plan.cams import refined_ensembles
-from orandnet.plan.targets import FIGURES
+from orandnet.plan.targets import CHARTS, FIGURES
 from orandnet.segmenter.settings import Schedule
 
 
@@ -40,8 +40,9 @@ def constraints(config: Config) -> dict[str, str]:
         "operator": "or|and|mean|sum",
         "schedule": "|".join(get_args(Schedule)),
         "split": "train|train_aug|val|test",
-        "scores": "summary|curve|per_class",
+        "scores": "summary|curve|per_class|confusion",
         "table": r"\w+",
-        "figure": any_of(f"{kind}_{name}" for kind in FIGURES for name in refined_ensembles(config)),
+        "figure": any_of([*CHARTS, *(f"{kind}_{name}" for kind in FIGURES for name in refined_ensembles(config))]),
+        "format": "png|svg|pdf",
         "image_id": r"[^/]+",
     }

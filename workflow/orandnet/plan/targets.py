@@ -6,13 +6,14 @@ from orandnet.files.places import place
 from orandnet.plan.cams import (
     cam_shards,
     curve_methods,
+    gallery_methods,
     panel_methods,
     refined_ensembles,
     seeds_of,
     shard_names,
     shards,
 )
-from orandnet.plan.trainings import segmenters
+from orandnet.plan.trainings import segmenter_masks, segmenters
 from orandnet.pseudo_mask.settings import IRN_SUFFIX, TUNED
 from orandnet.report.settings import Pair
 from orandnet.report.settings import Settings as ReportSettings
@@ -24,7 +25,8 @@ TABLES = (
     "table3_scale_scheduling",
     "ensembles_and_members",
 )
-FIGURES = ("curves", "panels")  # of each ensemble that ORANDNet refines
+FIGURES = ("curves", "per_class", "panels")  # of each ensemble that ORANDNet refines
+CHARTS = ("seeds", "confusion", "masks_and_segmentation", "trainings", "scale_scheduling")  # of the run
 
 
 def part_of(split: str) -> str:
@@ -86,15 +88,6 @@ def prediction_summaries(config: Config) -> list[str]:
     ]
 
 
-def curves(config: Config, ensemble: str) -> list[str]:
-    """Return the threshold curves of the maps in one plot, for every seed."""
-    return [
-        place("evaluation_cam", config.run, method=method, seed=seed, scores="curve")
-        for method in curve_methods(config, ensemble)
-        for seed in seeds_of(config, method)
-    ]
-
-
 def panel_cams(config: Config, ensemble: str) -> list[str]:
     """Return the CAM shards that a page of panels shows, of the first seed."""
     return [
@@ -109,6 +102,39 @@ def panel_masks(config: Config, ensemble: str) -> list[str]:
         for method in panel_methods(config, ensemble)
         for shard in shards(config)
     ]
+
+
+def gallery_cams(config: Config) -> list[str]:
+    """Return the CAM shards that the gallery shows, of the first seed."""
+    return [shard for method in gallery_methods(config) for shard in cam_shards(config, method, config.seeds[0])]
+
+
+def gallery_masks(config: Config) -> list[str]:
+    """Return the lists of pseudo masks that the gallery shows, of the first seed."""
+    refined = [path for ensemble in refined_ensembles(config) for path in panel_masks(config, ensemble)]
+    others = [path for method in config.segmenter.methods for path in segmenter_masks(config, method, config.seeds[0])]
+    return [*(path for path in dict.fromkeys(others) if path not in refined), *refined]
+
+
+def gallery_predictions(config: Config) -> list[str]:
+    """Return the lists of the predictions of val that the gallery shows, of the first seed."""
+    if "val" not in config.prediction.splits:
+        return []
+    rows, schedule = (
+        config.report.segmentation_methods or tuple(config.segmenter.methods),
+        config.report.segmentation_schedule,
+    )
+    return [path for method in rows for path in predictions(config, method, schedule, config.seeds[0], "val")]
+
+
+def gallery_truth(config: Config) -> list[str]:
+    """Return the ways to the true masks beside which the gallery shows pictures; none of data without masks."""
+    return [place("dataset_ground_truth", config.run, part=part) for part in scored_parts(config)]
+
+
+def gallery_images(config: Config) -> list[str]:
+    """Return the lists of the images that the gallery shows."""
+    return [place("dataset_images", config.run, part=part) for part in ("train_aug", "val")]
 
 
 def report_settings(config: Config) -> ReportSettings:
@@ -145,17 +171,18 @@ def member_pairs(config: Config, ensemble: str) -> list[Pair]:
 
 
 def tables_and_figures(config: Config) -> list[str]:
-    """Return everything a run is for: tables, figures, predictions that cannot be scored here, and archives of them.
-
-    Of data without true masks there are no figures, and no prediction can be scored.
-    """
-    drawn = refined_ensembles(config) if config.dataset.scored else []
-    figures = [place("figures", config.run, figure=f"{kind}_{name}") for name in drawn for kind in FIGURES]
-    return [*(place("tables", config.run, table=table) for table in TABLES), *figures, *_unscored(config)]
+    """Return everything a run is for: page, tables, figures, predictions that cannot be scored here, and archives."""
+    panels = [
+        place("figures", config.run, figure=f"panels_{name}", format=form)
+        for name in refined_ensembles(config)
+        for form in ("png", "pdf")
+    ]
+    found = [place("page", config.run), *(place("tables", config.run, table=table) for table in TABLES), *panels]
+    return [*found, *_unscored(config), *submissions(config)]
 
 
 def _unscored(config: Config) -> list[str]:
-    found = [
+    return [
         path
         for split in config.prediction.splits
         if split not in scored_splits(config)
@@ -163,11 +190,14 @@ def _unscored(config: Config) -> list[str]:
         for seed in config.seeds
         for path in predictions(config, method, schedule, seed, split)
     ]
-    # the server is PASCAL VOC's, and scenes stand in for VOC
-    if "test" in config.prediction.splits and config.dataset.kind in ("voc", "scenes"):
-        rows = config.report.segmentation_methods or tuple(config.segmenter.methods)
-        found += [place("submission", config.run, method=method) for method in rows]
-    return found
+
+
+def submissions(config: Config) -> list[str]:
+    """Return the archives for PASCAL VOC's server, where the test split is predicted; scenes stand in for VOC."""
+    if "test" not in config.prediction.splits or config.dataset.kind not in ("voc", "scenes"):
+        return []
+    rows = config.report.segmentation_methods or tuple(config.segmenter.methods)
+    return [place("submission", config.run, method=method) for method in rows]
 
 
 def exports(config: Config) -> list[str]:

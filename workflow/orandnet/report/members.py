@@ -21,7 +21,7 @@ def members_table(masks: list[Row], segmented: list[Row], pairs: Sequence[Pair],
         schedule: which training schedule to compare.
     """
     return [
-        {"ensemble": pair.ensemble, "member": pair.member, "measure": measure, **_compared(own, other)}
+        {"method": pair.ensemble, "member": pair.member, "measure": measure, **_compared(own, other)}
         for pair in pairs
         for measure, own, other in _measures(masks, segmented, pair, schedule)
     ]

@@ -39,7 +39,6 @@ HEADINGS = {
 }
 RULE_NAMES = {"otsu": "Otsu", "best_miou": "best mIoU", "precision_ge_recall": "prec. ≥ recall"}
 AS_TEXT = (
-    "ensemble",
     "member",
     "measure",
     "above",
@@ -53,7 +52,6 @@ AS_TEXT = (
     "num_seeds",
 )
 LEFT = (
-    "ensemble",
     "member",
     "measure",
     "method",
@@ -97,13 +95,7 @@ def _shown(columns: Sequence[str], rows: list[dict[str, str]]) -> list[str]:
 
 
 def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Table:
-    notes = [TUNED_NOTE] if any(map(_is_tuned, rows)) else []
-    notes += [PRECISION_NOTE] if "precision" in columns else []
-    notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
-    if rows and all(row["num_seeds"] == "0" for row in rows):
-        notes = [UNSCORED_NOTE]
-    notes += _not_above(rows)
-    notes += [LEGACY_NOTE] if any(column.startswith("legacy20_") for column in columns) else []
+    notes = notes_of(rows, columns)
     table = Table(
         title=TITLES.get(stem, stem),
         caption="\n".join(["percent; mean ± standard deviation over seeds", *notes]),
@@ -122,17 +114,26 @@ def _table(stem: str, columns: Sequence[str], rows: list[dict[str, str]]) -> Tab
 
 def _not_above(rows: list[dict[str, str]]) -> list[str]:
     """Return the line that names what did not come out as in the paper."""
-    found = [
-        f"{row['ensemble']} {row['measure']} (against {row['member']})" for row in rows if row.get("above") == "no"
-    ]
+    found = [f"{row['method']} {row['measure']} (against {row['member']})" for row in rows if row.get("above") == "no"]
     if found:
         return [f"not above its members, unlike in the paper: {'; '.join(found)}"]
     return ["above all members, as in the paper"] if rows and "above" in rows[0] else []
 
 
+def notes_of(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> list[str]:
+    """Return what must be said below a table, a line each."""
+    notes = [TUNED_NOTE] if any(map(is_tuned, rows)) else []
+    notes += [PRECISION_NOTE] if "precision" in columns else []
+    notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
+    if rows and all(row["num_seeds"] == "0" for row in rows):
+        notes = [UNSCORED_NOTE]
+    notes += _not_above(rows)
+    return notes + ([LEGACY_NOTE] if any(column.startswith("legacy20_") for column in columns) else [])
+
+
 def _cell(row: dict[str, str], column: str) -> str:
     text = row[column]
-    if column == "method" and _is_tuned(row):
+    if column == "method" and is_tuned(row):
         return f"{text} {DAGGER}"
     if column == "threshold_rule":
         return RULE_NAMES.get(text, text)
@@ -144,5 +145,6 @@ def _cell(row: dict[str, str], column: str) -> str:
     return f"{float(text):.1f}" + (f" ± {float(deviation):.1f}" if deviation else "")
 
 
-def _is_tuned(row: dict[str, str]) -> bool:
+def is_tuned(row: dict[str, str]) -> bool:
+    """Return whether the ground truth chose the threshold of a row."""
     return row.get("threshold_rule") in ("best_miou", "precision_ge_recall") or row.get("supervision") == "I+T"

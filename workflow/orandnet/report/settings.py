@@ -61,3 +61,44 @@ class Settings(Section):
         (), description="Ensembles and their members to compare; filled in from the section ensembles."
     )
     panels: int = Field(4, ge=1, le=8, description="Images (rows) on the page of panels.")
+    gallery: int = Field(
+        18,
+        ge=0,
+        le=200,
+        description="Images of train, and of val, in the gallery of report.html: a third each are the worst, the "
+        "middle and the best ones, and classes that these miss get one more. Those that would make the page larger "
+        "than 10 MB are left out.",
+    )
+
+
+class EnsembleParts(Section):
+    """What a chart of an ensemble shows."""
+
+    maps: tuple[str, ...] = Field((), description="Methods: members, naive ensemble, OR, AND, ORANDNet, IRN.")
+
+
+class Comparison(Section):
+    """Which other rows a row is compared with."""
+
+    members: tuple[str, ...] = Field((), description="Rows of the ensemble's members, in the same form.")
+    naive: str = Field("", description="Row of the naive ensemble of the same members.")
+
+
+class ChartSettings(Settings):
+    """What the charts show; made from the config by the plan of the run, no section of its own."""
+
+    ensembles: dict[str, EnsembleParts] = Field({}, description="Parts of each ensemble that ORANDNet refines.")
+    masks: dict[str, str] = Field({}, description="CAM method whose pseudo masks each segmenter is trained on.")
+    rule: str = Field("fixed", description="Rule of the threshold that these masks are made with.")
+
+
+class PageSettings(ChartSettings):
+    """What the page says of the run; made from the config by the plan of the run, no section of its own."""
+
+    run: str = Field(description="Name of the run.")
+    seeds: tuple[int, ...] = Field(description="Random seeds.")
+    data: str = Field(description="Kind of the data set, and its folder.")
+    mask_rows: dict[str, Comparison] = Field({}, description="Comparisons of CAM methods.")
+    segmentation_rows: dict[str, Comparison] = Field({}, description="Comparisons of segmenters.")
+    on_voc: bool = Field(False, description="Whether published numbers are of the same data set.")
+    changed: dict[str, str] = Field({}, description="Settings that differ from the defaults, by their dotted keys.")

@@ -1,31 +1,31 @@
-"""Everything that was evaluated -> tables and figures.
+"""Everything that was evaluated -> tables, figures, and the page that shows them.
 
 The figures show true masks beside the pseudo masks. That is allowed here as in the evaluation: nothing is trained
 after the report.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas
 
 from orandnet.dataset.ground_truth import GroundTruth
-from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
-from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import MaskList
-from orandnet.files.places import Origin, origin_of
-from orandnet.files.store import CamStore
-from orandnet.maps.grid import resize_scores
-from orandnet.maps.pictures import heat_map, mask_colors
-from orandnet.report.figures import Panel, draw_curves, draw_panels
+from orandnet.report.measured import Measured, read_measured
 from orandnet.report.members import members_table
+from orandnet.report.page.gallery import Part, gallery
+from orandnet.report.page.jobs import read_jobs
+from orandnet.report.page.score_table import table_view
+from orandnet.report.page.writing import PageContent, write_page, write_table
+from orandnet.report.panels import Panel, draw_panels
+from orandnet.report.paper import draw_chart
+from orandnet.report.pictures import Shown, open_shown, pictures_of
+from orandnet.report.run_charts import charts_of
 from orandnet.report.screen import print_tables
-from orandnet.report.settings import Settings
+from orandnet.report.settings import ChartSettings, PageSettings, Settings
+from orandnet.report.table_files import measured_rows, published, write_table_file
 from orandnet.report.tables import (
-    SAME_PIXELS,
-    Row,
     pseudo_mask_table,
     scale_scheduling_table,
     segmentation_table,
@@ -33,30 +33,6 @@ from orandnet.report.tables import (
     variant_table,
 )
 from orandnet.report.voc2012 import is_voc2012
-
-PUBLISHED = Path(__file__).parent
-CURVE_COLUMNS = ("background_threshold", "miou", "precision", "recall")
-OPTIONAL = ("legacy20_", SAME_PIXELS)  # starts of columns that are left out of a table where no row has them
-TABLE_COLUMNS = {
-    "pseudo_masks": (
-        "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
-        "legacy20_miou,legacy20_miou_sd,legacy20_precision,legacy20_precision_sd,legacy20_recall,legacy20_recall_sd,"
-        "num_seeds,published_miou,published_precision,published_recall"
-    ),
-    "segmentation": (
-        "method,stage,supervision,val,val_sd,legacy20_val,legacy20_val_sd,test,num_seeds,published_val,published_test"
-    ),
-    "variants": (
-        "method,schedule,split,scales,crf,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
-        "legacy20_miou,legacy20_miou_sd,legacy20_precision,legacy20_precision_sd,legacy20_recall,legacy20_recall_sd,"
-        "num_seeds"
-    ),
-    "scale_scheduling": (
-        "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
-        "num_seeds,published_baseline,published_scale_scheduling"
-    ),
-    "members": "ensemble,member,measure,value,value_sd,member_value,member_value_sd,difference,num_seeds,above",
-}
 
 
 def tables(
@@ -87,66 +63,145 @@ def tables(
         settings: which methods, in which order. Where nothing could be scored, they have rows without numbers.
     """
     if not settings.scored:
-        _write(pseudo_masks_output, "pseudo_masks", unscored_rows(settings.pseudo_mask_methods))
-        _write(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
-        _write(variants_output, "variants", unscored_rows(settings.segmentation_methods))
-        _write(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
-        _write(members_output, "members", [])
+        write_table_file(pseudo_masks_output, "pseudo_masks", unscored_rows(settings.pseudo_mask_methods))
+        write_table_file(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
+        write_table_file(variants_output, "variants", unscored_rows(settings.segmentation_methods))
+        write_table_file(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
+        write_table_file(members_output, "members", [])
         return
-    masks, predicted, legacy20 = _measured(summaries), _measured(predictions), settings.legacy20
+    masks, predicted, legacy20 = measured_rows(summaries), measured_rows(predictions), settings.legacy20
     segmented = [row for row in predicted if row["variant"] == settings.variant]
     shown = is_voc2012(train_aug, val) if settings.published is None else settings.published
-    published = _published if shown else lambda name: []
-    table1 = pseudo_mask_table(masks, published("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
+    literature = published if shown else lambda name: []
+    table1 = pseudo_mask_table(masks, literature("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
     table2 = segmentation_table(
         segmented,
-        published("segmentation"),
+        literature("segmentation"),
         settings.segmentation_methods,
         schedule=settings.segmentation_schedule,
         tuned=settings.tuned_on_ground_truth,
         legacy20=legacy20,
     )
-    table3 = scale_scheduling_table(segmented, published("scale_scheduling"), settings.scale_scheduling_methods)
-    _write(pseudo_masks_output, "pseudo_masks", table1)
-    _write(segmentation_output, "segmentation", table2)
-    _write(variants_output, "variants", variant_table(predicted, legacy20=legacy20))
-    _write(scale_scheduling_output, "scale_scheduling", table3)
+    table3 = scale_scheduling_table(segmented, literature("scale_scheduling"), settings.scale_scheduling_methods)
+    write_table_file(pseudo_masks_output, "pseudo_masks", table1)
+    write_table_file(segmentation_output, "segmentation", table2)
+    write_table_file(variants_output, "variants", variant_table(predicted, legacy20=legacy20))
+    write_table_file(scale_scheduling_output, "scale_scheduling", table3)
     compared = members_table(masks, segmented, settings.pairs, schedule=settings.segmentation_schedule)
-    _write(members_output, "members", compared)
+    write_table_file(members_output, "members", compared)
 
 
 def figures(
     *,
     index: Path,
-    ground_truth: Path,
-    curves: list[Path],
+    ground_truth: list[Path],
     cams: list[Path],
     masks: list[Path],
-    curves_output: Path,
     panels_output: Path,
+    pdf_output: Path,
     settings: Settings,
 ) -> None:
-    """Draw the threshold curves and a page of train images with their score maps and masks.
+    """Draw a page of train images with their score maps and masks.
 
     Args:
         index: train_aug.csv of the data set.
-        ground_truth: ground_truth/<part>.json of the same images.
-        curves: curve.csv of evaluated CAMs; files of one method are its seeds.
+        ground_truth: ground_truth/<part>.json of the same images, or none.
         cams: shards of CAM, fusion, ORANDNet and random walk stores; a column per store, in this order.
         masks: lists of pseudo masks; a column per method, in this order. Of several seeds the lowest is shown.
-        curves_output: the curves (.png or .svg).
-        panels_output: the page (.png or .svg).
+        panels_output: the page for the screen (.png).
+        pdf_output: the same for a paper (.pdf).
         settings: number of images.
     """
-    by_label = _by_label(curves)
-    draw_curves(curves_output, {label: [_curve(path) for path in paths] for label, paths in by_label.items()})
-    stores = {label: CamStore(paths) for label, paths in _lowest_seed(cams).items()}
-    pseudo = {label: MaskList(paths) for label, paths in _lowest_seed(masks).items()}
-    truth, images = GroundTruth(index, ground_truth), read_index(index)
-    records = images.subset("train")
+    shown, images = open_shown(cams, masks, _truth(index, ground_truth)), read_index(index)
+    records = images.subset("train") or images.subset("train_aug")
     spread = np.linspace(0, len(records) - 1, min(settings.panels, len(records))).round().astype(int)
-    panels = [_panel(records[position], images.class_names, stores, pseudo, truth) for position in np.unique(spread)]
-    draw_panels(panels_output, ["image", *stores, *pseudo, "ground truth"], panels)
+    panels = [_panel(records[position], images.class_names, shown) for position in np.unique(spread)]
+    for path in (panels_output, pdf_output):
+        draw_panels(path, shown.titles(), panels)
+
+
+def charts(
+    *,
+    summaries: list[Path],
+    predictions: list[Path],
+    histories: list[Path],
+    charts_output: list[Path],
+    settings: ChartSettings,
+) -> None:
+    """Draw the charts of a run for papers.
+
+    Args:
+        summaries: summary.csv of evaluated CAMs; curve.csv and per_class.csv lie beside them.
+        predictions: summary.csv of evaluated predictions; confusion.csv lies beside them.
+        histories: history.csv of every network.
+        charts_output: files (.svg, .pdf) named by the charts.
+        settings: what they show.
+    """
+    found = charts_of(_read_measured(summaries, predictions, histories, settings), settings)
+    for path in charts_output:
+        if path.stem not in found:
+            raise ValueError(f"{path}: the run has no numbers for it, but for {', '.join(found) or 'nothing'}.")
+        draw_chart(path, found[path.stem])
+
+
+def page(
+    *,
+    data: Path,
+    images: list[Path],
+    ground_truth: list[Path],
+    tables: list[Path],
+    summaries: list[Path],
+    predictions: list[Path],
+    histories: list[Path],
+    manifests: list[Path],
+    cams: list[Path],
+    masks: list[Path],
+    predicted: list[Path],
+    output: Path,
+    tables_output: list[Path],
+    settings: PageSettings,
+) -> None:
+    """Write the page of a run: one file that needs no other and no network.
+
+    Args:
+        data: manifest.json of the data set.
+        images: train_aug.csv and val.csv of the data set.
+        ground_truth: ground_truth/<part>.json of the same parts, or none.
+        tables: tables of the report (CSV).
+        summaries: summary.csv of evaluated CAMs; curve.csv and per_class.csv lie beside them.
+        predictions: summary.csv of evaluated predictions; confusion.csv lies beside them.
+        histories: history.csv of every network.
+        manifests: of all jobs; that of a first shard stands for those of all shards.
+        cams: stores that the gallery shows of train images.
+        masks: lists of pseudo masks that it shows of them.
+        predicted: lists of predictions that it shows of val images.
+        output: the page (.html).
+        tables_output: each table as a page of its own, named as the CSV (.html).
+        settings: what is said of the run.
+    """
+    measured = _read_measured(summaries, predictions, histories, settings)
+    views = [table_view(path, measured, settings) for path in tables]
+    truth = dict(zip(images, ground_truth or [None] * len(images), strict=True))
+    slides = gallery(
+        [
+            _part(images[0], truth, "train", cams, masks, ""),
+            _part(images[1], truth, "val", [], predicted, settings.variant),
+        ],
+        number=settings.gallery,
+    )
+    content = PageContent(
+        settings=settings,
+        measured=measured,
+        tables=views,
+        charts=charts_of(measured, settings),
+        jobs=read_jobs(manifests),
+        data=json.loads(data.read_text(encoding="utf-8")),
+        gallery=slides,
+        weights=[path.with_name("weights.safetensors") for path in histories],
+    )
+    write_page(output, content)
+    for path in tables_output:
+        write_table(path, next(view for view in views if view.name == path.stem))
 
 
 def show(*, tables: list[Path]) -> None:
@@ -158,85 +213,29 @@ def show(*, tables: list[Path]) -> None:
     print_tables(tables)
 
 
-def _measured(paths: list[Path]) -> list[Row]:
-    return [{**origin_of(path)._asdict(), **row} for path in paths for row in _read(path)]
+def _read_measured(
+    summaries: list[Path], predictions: list[Path], histories: list[Path], settings: ChartSettings
+) -> Measured:
+    schedule, variant = settings.segmentation_schedule, settings.variant
+    return read_measured(summaries, predictions, histories, schedule=schedule, variant=variant)
 
 
-def _published(name: str) -> list[Row]:
-    return _read(PUBLISHED / f"published_{name}.csv")
+def _truth(index: Path, ground_truth: list[Path]) -> Callable[[str], np.ndarray] | None:
+    return GroundTruth(index, ground_truth[0]).read if ground_truth else None
 
 
-def _read(path: Path) -> list[Row]:
-    """Return the rows of a CSV as text."""
-    return pandas.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+def _part(
+    index: Path, truth: dict[Path, Path | None], split: str, cams: list[Path], masks: list[Path], variant: str
+) -> Part:
+    images = read_index(index)
+    shown = open_shown(cams, masks, _truth(index, [truth[index]] if truth[index] else []), variant=variant)
+    records = images.subset(split) or images.subset(index.stem)
+    return Part(split, records if cams or masks else [], images.class_names, shown)
 
 
-def _write(path: Path, table: str, rows: list[Row]) -> None:
-    columns = [
-        column
-        for column in TABLE_COLUMNS[table].split(",")
-        if not column.startswith(OPTIONAL) or any(column in row for row in rows)
-    ]
-    frame = pandas.DataFrame(rows, columns=columns, dtype=object)
-    with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
-
-
-def _curve(path: Path) -> np.ndarray:
-    """Return a (4, T) curve; an empty cell is nan."""
-    rows = _read(path)
-    return np.array([[float(row[column] or "nan") for row in rows] for column in CURVE_COLUMNS])
-
-
-def _label(origin: Origin) -> str:
-    """Return how a result is called in a figure, on at most two lines."""
-    if origin.artifact == "fusion":
-        return f"{origin.method}\n{origin.operator.upper()}"
-    if origin.artifact == "evaluation_cam":
-        name, dash, operator = origin.method.rpartition("-")
-        return f"{name} {operator.upper()}" if dash and operator in ("or", "and", "mean") else origin.method
-    second = {
-        "cam": "CAM",
-        "cam_import": "imported CAM",
-        "orandnet_cam": "ORANDNet",
-        "irn_walk": "random walk",
-        "pseudo_mask": "pseudo mask",
-    }
-    return f"{origin.method}\n{second[origin.artifact]}"
-
-
-def _by_label(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    groups: dict[str, list[Path]] = {}
-    for path in paths:
-        groups.setdefault(_label(origin_of(path)), []).append(path)
-    return groups
-
-
-def _lowest_seed(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    groups = {label: [(origin_of(path).seed, path) for path in group] for label, group in _by_label(paths).items()}
-    return {label: [path for seed, path in group if seed == min(group)[0]] for label, group in groups.items()}
-
-
-def _panel(
-    record: Record,
-    class_names: tuple[str, ...],
-    stores: dict[str, CamStore],
-    pseudo: dict[str, MaskList],
-    truth: GroundTruth,
-) -> Panel:
-    rgb = read_rgb(record.image, record.size)
+def _panel(record: Record, class_names: tuple[str, ...], shown: Shown) -> Panel:
     names = "\n".join(class_names[class_id - 1] for class_id in record.classes[:3])
-    maps = [resize_scores(store[record.image_id].scores, record.size) for store in stores.values()]
-    found = [masks.read(record.image_id) for masks in pseudo.values()]
-    return Panel(
-        f"{record.image_id}\n{names}",
-        [
-            rgb,
-            # the highest score over the image's classes: what the arg-max against the background sees
-            *(heat_map(rgb, scores.max(axis=0, initial=0)) for scores in maps),
-            *(mask_colors(mask) for mask in [*found, truth.read(record.image_id)]),
-        ],
-    )
+    return Panel(f"{record.image_id}\n{names}", [picture.rgb for picture in pictures_of(record, shown)])
 
 
-COMMANDS = {"tables": tables, "figures": figures, "show": show}
+COMMANDS = {"tables": tables, "figures": figures, "charts": charts, "page": page, "show": show}

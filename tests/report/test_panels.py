@@ -1,4 +1,4 @@
-"""Figures: equal bytes from equal input, sizes, colours, and the stage from files to pictures."""
+"""Panels: equal bytes from equal input, sizes, colours, and the stage from files to pictures."""
 
 import json
 
@@ -8,17 +8,10 @@ from PIL import Image
 
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import Cam, write_shard
-from orandnet.maps.pictures import heat_map, mask_colors
+from orandnet.maps.pictures import SCORE_COLORS, heat_map, mask_colors
 from orandnet.report import stage
-from orandnet.report.figures import Panel, draw_curves, draw_panels
+from orandnet.report.panels import Panel, draw_panels
 from orandnet.report.settings import Settings
-
-THRESHOLDS = np.linspace(0, 1, 11)
-
-
-def curve(height):
-    hump = height * np.exp(-((THRESHOLDS - 0.3) ** 2) * 10)
-    return np.stack([THRESHOLDS, hump, 20 + 70 * THRESHOLDS, 90 - 80 * THRESHOLDS])
 
 
 def panel(label="image_1\ncat"):
@@ -29,33 +22,20 @@ def panel(label="image_1\ncat"):
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_the_same_input_gives_the_same_bytes(tmp_path, suffix):
     for name in "ab":
-        draw_curves(tmp_path / f"curves_{name}{suffix}", {"vit": [curve(40), curve(42)], "ours": [curve(50)]})
-        draw_panels(tmp_path / f"panels_{name}{suffix}", ["image", "OR", "mask"], [panel()])
-    for kind in ("curves", "panels"):
-        first, second = (tmp_path / f"{kind}_{name}{suffix}" for name in "ab")
-        assert first.read_bytes() == second.read_bytes()
+        draw_panels(tmp_path / f"{name}{suffix}", ["image", "OR", "mask"], [panel()])
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
 def test_pictures_stay_below_1600_pixels_in_height(tmp_path):
     tall = Panel("COCO_train2014_000000123456\ncat\ndog", [np.zeros((90, 30, 3), dtype=np.uint8)] * 12)
     draw_panels(tmp_path / "panels.png", [f"method {k}\nCAM" for k in range(12)], [tall] * 8)
-    draw_curves(tmp_path / "curves.png", {f"method {k}": [curve(k)] for k in range(16)})
-    for name in ("panels", "curves"):
-        with Image.open(tmp_path / f"{name}.png") as image:
-            assert image.height <= 1600
-
-
-def test_undefined_points_leave_a_gap_and_no_warning(tmp_path):
-    broken = curve(40)
-    broken[1:, 8:] = np.nan
-    nothing = np.full_like(broken, np.nan)
-    nothing[0] = THRESHOLDS
-    draw_curves(tmp_path / "curves.png", {"vit": [broken, curve(30)], "none": [nothing]})
+    with Image.open(tmp_path / "panels.png") as image:
+        assert image.height <= 1600
 
 
 def test_other_kinds_of_pictures_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"use \.png, \.svg or \.pdf"):
-        draw_curves(tmp_path / "curves.jpg", {"vit": [curve(40)]})
+        draw_panels(tmp_path / "panels.jpg", ["image", "OR", "mask"], [panel()])
 
 
 def test_a_heat_map_is_warm_where_the_score_is_high():
@@ -64,6 +44,13 @@ def test_a_heat_map_is_warm_where_the_score_is_high():
     assert warm[0] > warm[2]
     assert cold[2] >= cold[0]
     np.testing.assert_array_equal(heat_map(rgb, np.array([[-1.0, 2.0]])), heat_map(rgb, np.array([[0.0, 1.0]])))
+
+
+def test_a_score_has_one_colour_whatever_the_score_beside_it():
+    grey = np.full((1, 3, 3), 128, dtype=np.uint8)
+    shown = heat_map(grey, np.array([[0.0, 0.5, 1.0]]))[0].sum(1)
+    assert shown[0] < shown[1] < shown[2]
+    assert SCORE_COLORS == "viridis"
 
 
 def test_masks_have_the_colours_of_voc():
@@ -87,7 +74,7 @@ def results(tmp_path):
     masks = {name: f"{tmp_path}/{name}_mask.png" for name in "ab"}
     truth = {"ids": {"0": 0, "1": 1, "255": 255}, "other_ids": "error", "colors": None, "turned": {}, "masks": masks}
     (tmp_path / "ground_truth.json").write_text(json.dumps(truth))
-    files = {"curves": [], "cams": [], "masks": []}
+    files = {"cams": [], "masks": []}
     for seed in (1, 0):
         for folder in (f"cam/vit/seed{seed}", f"fusion/ours/seed{seed}/or"):
             path = tmp_path / folder / "1-of-1.npz"
@@ -98,32 +85,34 @@ def results(tmp_path):
         listed = [{"image_id": cam.image_id, "sha256": sha} for cam, sha in zip(cams, shas, strict=True)]
         write_mask_list(masks / "1-of-1.csv", listed)
         files["masks"].append(masks / "1-of-1.csv")
-        for method in ("vit", "ours-or"):
-            path = tmp_path / f"evaluation/cam/{method}/seed{seed}/curve.csv"
-            path.parent.mkdir(parents=True)
-            path.write_text("background_threshold,miou,precision,recall\n0.0,10,20,30\n1.0,15,,5\n")
-            files["curves"].append(path)
-    return files | {"index": tmp_path / "index.csv", "ground_truth": tmp_path / "ground_truth.json"}
+    return files | {"index": tmp_path / "index.csv", "ground_truth": [tmp_path / "ground_truth.json"]}
 
 
-def test_the_stage_draws_both_figures_from_files(results, tmp_path, monkeypatch):
+def test_the_stage_draws_panels_from_files(results, tmp_path, monkeypatch):
     drawn = {}
-    monkeypatch.setattr(stage, "draw_curves", lambda path, curves: drawn.update(curves=curves))
     monkeypatch.setattr(
-        stage, "draw_panels", lambda path, columns, panels: drawn.update(columns=columns, panels=panels)
+        stage, "draw_panels", lambda path, columns, panels: drawn.update({path: (columns, list(panels))})
     )
-    outputs = {"curves_output": tmp_path / "curves.png", "panels_output": tmp_path / "panels.png"}
+    outputs = {"panels_output": tmp_path / "panels.png", "pdf_output": tmp_path / "panels.pdf"}
     stage.figures(**results, **outputs, settings=Settings(panels=2))
-    assert {label: len(seeds) for label, seeds in drawn["curves"].items()} == {"vit": 2, "ours OR": 2}
-    assert np.isnan(drawn["curves"]["vit"][0][2, 1])
-    assert drawn["columns"] == ["image", "vit\nCAM", "ours\nOR", "ours\npseudo mask", "ground truth"]
-    assert [panel.label for panel in drawn["panels"]] == ["a\ncat", "b\ncat"]
-    for panel, size in zip(drawn["panels"], ((12, 16), (16, 12)), strict=True):
+    assert set(drawn) == set(outputs.values())
+    columns, panels = drawn[tmp_path / "panels.png"]
+    assert columns == ["image", "vit\nCAM", "ours\nOR", "ours\npseudo mask", "ground truth"]
+    assert [panel.label for panel in panels] == ["a\ncat", "b\ncat"]
+    for panel, size in zip(panels, ((12, 16), (16, 12)), strict=True):
         assert [picture.shape for picture in panel.pictures] == [(*size, 3)] * 5
-    np.testing.assert_array_equal(drawn["panels"][0].pictures[4][0, 0], [128, 0, 0])
+    np.testing.assert_array_equal(panels[0].pictures[4][0, 0], [128, 0, 0])
+
+
+def test_without_true_masks_the_column_is_left_out(results, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(stage, "draw_panels", lambda path, columns, panels: drawn.update(columns=columns))
+    outputs = {"panels_output": tmp_path / "panels.png", "pdf_output": tmp_path / "panels.pdf"}
+    stage.figures(**results | {"ground_truth": []}, **outputs, settings=Settings(panels=1))
+    assert drawn["columns"][-1] == "ours\npseudo mask"
 
 
 def test_the_stage_writes_pictures(results, tmp_path):
-    outputs = {"curves_output": tmp_path / "curves.svg", "panels_output": tmp_path / "panels.png"}
+    outputs = {"panels_output": tmp_path / "panels.png", "pdf_output": tmp_path / "panels.pdf"}
     stage.figures(**results, **outputs, settings=Settings(panels=1))
     assert all(path.stat().st_size > 1000 for path in outputs.values())
