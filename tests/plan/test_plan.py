@@ -137,6 +137,7 @@ def test_published_numbers_are_compared_on_all_of_voc_only():
     for name, on_voc in (("voc2012", True), ("voc_subset", False), ("coco2014", False)):
         plan = load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
         assert page.page_settings(plan).on_voc == on_voc
+    assert page.page_settings(config(report={"published": True})).on_voc
 
 
 def test_changed_settings_are_those_in_effect_however_they_are_spelled():
