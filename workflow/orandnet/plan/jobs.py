@@ -14,6 +14,7 @@ from orandnet.plan.targets import (
     scored_parts,
     submissions,
 )
+from orandnet.plan.thresholds import otsu_of_labels, otsu_of_masks
 from orandnet.plan.trainings import segmenter_masks, segmenters
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import GROUND_TRUTH
@@ -27,8 +28,10 @@ def made(config: Config) -> list[str]:
     for method in config.cam_methods if config.dataset.scored else ():
         for seed in seeds_of(config, method):
             found += _behind_cam(config, method, seed)
+            found.append(place("otsu", config.run, method=method, seed=seed))
     for method in gallery_methods(config):
         found += _behind_cam(config, method, config.seeds[0])
+        found += otsu_of_masks(config, method, config.seeds[0])
     found += gallery_masks(config)
     for method, schedule in segmenters(config):
         for seed in config.seeds:
@@ -58,6 +61,7 @@ def _behind_segmenter(config: Config, method: str, schedule: str, seed: int) -> 
     cam = config.segmenter.methods[method]
     if cam != GROUND_TRUTH:
         yield from _behind_cam(config, cam, seed)
+        yield from otsu_of_masks(config, cam, seed)
     yield from segmenter_masks(config, method, seed)
     yield from _behind_initial(config, config.segmenter.initial_source, seed)
     yield place("segmenter", config.run, method=method, schedule=schedule, seed=seed)
@@ -84,7 +88,8 @@ def _behind_cam(config: Config, method: str, seed: int) -> Iterator[str]:
 
 
 def _labels(config: Config, cam: str, seed: int) -> Iterator[str]:
-    return (place("irn_labels", config.run, cam=cam, seed=seed, shard=shard) for shard in shards(config))
+    yield from otsu_of_labels(config, cam, seed)
+    yield from (place("irn_labels", config.run, cam=cam, seed=seed, shard=shard) for shard in shards(config))
 
 
 def _behind_initial(config: Config, source: str | None, seed: int) -> Iterator[str]:

@@ -9,7 +9,8 @@ from orandnet.report.measured import Measured
 from orandnet.report.settings import EnsembleParts
 from orandnet.report.tables import mean_and_sd
 
-FIXED = "fixed"
+# the rule whose thresholds are shown: it asks no true mask, and masks are made by it unless a config says otherwise
+FREE = "otsu"
 
 
 def method_label(method: str, ensemble: str) -> str:
@@ -33,7 +34,7 @@ def curves_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Cha
         precision, recall = (values[:, everywhere].mean(0).tolist() for values in quality[1:])
         trade.append(Line(label, recall, precision))
         for row in measured.cams:
-            if (row["method"], row["threshold_rule"]) == (method, FIXED):
+            if (row["method"], row["threshold_rule"]) == (method, FREE):
                 at, found = float(row["background_threshold"]), {key: number(row[key]) for key in METRICS}
                 note = f"threshold {at:.2f}, seed {row['seed']}"
                 fixed.append(Point(label, at, found["miou"], note))
@@ -42,7 +43,7 @@ def curves_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Cha
         f"curves_{ensemble}",
         f"{ensemble}: mIoU over the threshold, precision against recall",
         "Pseudo masks on the train images at every background threshold. Lines are means over seeds, bands reach from "
-        "the lowest to the highest seed. Points stand at the fixed threshold, which saw no true mask. Lines of "
+        "the lowest to the highest seed. Points stand at Otsu's threshold, which saw no true mask. Lines of "
         "precision end where a class is no longer predicted.",
         (
             Plot("mIoU", Axis("background threshold", (0, 1)), Axis("mIoU (%)", (0, None)), tuple(miou), tuple(fixed)),
@@ -74,7 +75,7 @@ def whole_range(seeds: Sequence[np.ndarray]) -> np.ndarray:
 def per_class_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Chart:
     """Return the IoU of each class for the members, the naive ensemble and the ensemble, at the fixed threshold."""
     shown = [method for method in parts.maps if not method.startswith(f"{ensemble}-")]
-    rows = [row for row in measured.classes if row["threshold_rule"] == FIXED]
+    rows = [row for row in measured.classes if row["threshold_rule"] == FREE]
     names = tuple(dict.fromkeys(row["class"] for row in rows))
     points = []
     for method in shown:
@@ -87,6 +88,6 @@ def per_class_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> 
     return Chart(
         f"per_class_{ensemble}",
         f"{ensemble}: IoU by class",
-        "Pseudo masks on the train images at the fixed threshold: members against the ensemble. Means over seeds.",
+        "Pseudo masks on the train images at Otsu's threshold: members against the ensemble. Means over seeds.",
         (Plot("", Axis("IoU (%)", (0, 100)), Axis("", names=names), points=tuple(points)),),
     )

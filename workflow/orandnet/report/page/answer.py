@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from orandnet.report.mask_charts import FIXED
+from orandnet.report.mask_charts import FREE
 from orandnet.report.measured import Measured
 from orandnet.report.page.score_table import Means, best_member, mask_means, segmentation_means, signed
 from orandnet.report.settings import Comparison, PageSettings
@@ -13,11 +13,11 @@ def sentences(measured: Measured, settings: PageSettings) -> list[str]:
     """Return what the run found, what speaks against the ensembles first."""
     if not settings.scored:
         return ["The data set has no true masks: nothing was scored, and the pictures below are the result."]
-    masks = {key: value for key, value in mask_means(measured).items() if key[1] == FIXED}
+    masks = {key: value for key, value in mask_means(measured).items() if key[1] == FREE}
     segmented = segmentation_means(measured, settings)
     found = list(_best("Best pseudo masks at a threshold that saw no true mask", masks))
     found += _best(f"Best segmentation on val ({settings.variant})", segmented)
-    compared = [*_compared(masks, FIXED, settings.mask_rows, "pseudo masks, mIoU")]
+    compared = [*_compared(masks, FREE, settings.mask_rows, "pseudo masks, mIoU")]
     compared += _compared(segmented, "", settings.segmentation_rows, "segmentation on val, mIoU")
     found += [text for _, text in sorted(compared, key=lambda pair: pair[0])]
     if len(settings.seeds) == 1:

@@ -74,9 +74,7 @@ def table_view(path: Path, measured: Measured, settings: PageSettings) -> TableV
                     cells[position].append(cell)
     notes = ["percent; mean ± standard deviation over seeds; best of the weakly supervised rows in bold"]
     if any(header.text == "vs. best member" for header in headers):
-        notes.append(
-            "vs.: difference in mIoU to the same measurement of the best member, the naive ensemble, or the paper"
-        )
+        notes.append("vs.: difference in mIoU to that row under the same rule; its name and number appear on pointing")
     return TableView(path.stem, TITLES.get(path.stem, path.stem), headers, cells, notes + notes_of(rows, columns))
 
 
