@@ -27,7 +27,7 @@ demo: install  ## the whole pipeline on the embedded data set, then the tables
 # RUN comes from the checked config, by `orandnet where`: no other text of config.yaml reaches make or a shell
 ifeq ($(origin RUN),command line)
 TABLES := $(RUN)/tables/table1_pseudo_masks.csv $(RUN)/tables/table2_segmentation.csv \
-          $(RUN)/tables/table3_scale_scheduling.csv
+          $(RUN)/tables/table3_scale_scheduling.csv $(RUN)/tables/ensembles_and_members.csv
 
 shown:
 	@$(PY) -m orandnet report show --tables $(TABLES)

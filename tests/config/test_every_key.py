@@ -48,6 +48,7 @@ ZERO = (
     "cam.start_block",
     "irn.labels.foreground_threshold",
     "irn.labels.background_threshold",
+    "pseudo_mask.sure_margin",
     "irn.walk.steps",
     "pseudo_mask.background_threshold",
     "pseudo_mask.irn_background_threshold",
@@ -74,13 +75,11 @@ LISTS_OF_ONE = (
     "segmenter.scale_schedule.factors",
     "seeds",
 )
-BOTH_OR_NEITHER = ("irn.labels.foreground_threshold", "irn.labels.background_threshold")
 # keys that go with others: what stands beside them
 BESIDE = {
     "dataset.download": {"kind": "voc", "root": "x", "classes": ["cat"]},
     "dataset.download_test": {"kind": "voc", "root": "x", "classes": ["cat"], "download": True},
-    **{BOTH_OR_NEITHER[0]: {"background_threshold": 0}},
-    **{BOTH_OR_NEITHER[1]: {"foreground_threshold": 1}},
+    "irn.labels.foreground_threshold": {"background_threshold": 0},
     **{f"dataset.coco.{split}.images": {"annotations": "x"} for split in ("train", "train_aug", "val", "test")},
     **{f"dataset.coco.{split}.annotations": {"images": "x"} for split in ("train", "train_aug", "val", "test")},
 }
@@ -116,7 +115,7 @@ def is_legal(path, field, section, word):
     """Whether a value may stand at a key; told by the key's type, and by the lists above."""
     types, last = kinds(field.annotation), path.rpartition(".")[2]
     if word == "null":
-        return type(None) in types and path not in BOTH_OR_NEITHER
+        return type(None) in types
     if section is not None:
         return False
     if word == "true":

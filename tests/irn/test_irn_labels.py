@@ -70,18 +70,16 @@ def test_thresholds_in_the_wrong_order_are_refused():
         LabelSettings(foreground_threshold=0.1, background_threshold=0.2)
 
 
-def test_one_threshold_without_the_other_is_refused():
-    assert LabelSettings().from_scores
-    with pytest.raises(ValueError, match="give both, or neither"):
-        LabelSettings(foreground_threshold=0.4)
-
-
 def test_thresholds_that_are_not_named_come_from_the_scores(tmp_path):
     write_thresholds(tmp_path / "otsu.json", Thresholds(0.3, 0.2, 0.45))
     found = with_thresholds(LabelSettings(), tmp_path / "otsu.json")
     assert (found.foreground_threshold, found.background_threshold) == (0.45, 0.2)
     named = LabelSettings(foreground_threshold=0.5, background_threshold=0.1)
     assert with_thresholds(named, tmp_path / "otsu.json") == named
+    one = with_thresholds(LabelSettings(foreground_threshold=0.5, confidence=0.6), tmp_path / "otsu.json")
+    assert (one.foreground_threshold, one.background_threshold, one.confidence) == (0.5, 0.2, 0.6)
+    with pytest.raises(ValueError, match="exchange them"):
+        with_thresholds(LabelSettings(foreground_threshold=0.1), tmp_path / "otsu.json")
     with pytest.raises(ValueError, match="give one of them"):
         with_thresholds(LabelSettings(), None)
 

@@ -74,6 +74,7 @@ def test_a_run_is_for_its_page_its_tables_and_panels_of_each_refined_ensemble():
         "tables/table2_segmentation.csv",
         "tables/table2_variants.csv",
         "tables/table3_scale_scheduling.csv",
+        "tables/ensembles_and_members.csv",
         "figures/panels_ours.png",
         "figures/panels_ours.pdf",
     ]
@@ -136,6 +137,7 @@ def test_published_numbers_are_compared_on_all_of_voc_only():
     for name, on_voc in (("voc2012", True), ("voc_subset", False), ("coco2014", False)):
         plan = load(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
         assert page.page_settings(plan).on_voc == on_voc
+    assert page.page_settings(config(report={"published": True})).on_voc
 
 
 def test_changed_settings_are_those_in_effect_however_they_are_spelled():
@@ -182,3 +184,18 @@ def test_an_unknown_artifact_or_part_is_named():
         place("cams")
     with pytest.raises(ValueError, match=r"cam: its place cam/.* has no part method"):
         place("cam", method="vit")
+
+
+def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
+    (first, second) = targets.member_pairs(config(), "ours")
+    assert (first.ensemble, first.member, second.member) == ("ours", "resnet50", "vit")  # the members are not refined
+    assert (first.ensemble_row, first.member_row) == (None, None)
+    refined = config(
+        irn={"cams": ["ours", "resnet50", "vit"]},
+        segmenter={"methods": {"irn": "resnet50+irn"}},
+        pseudo_mask={"overrides": {"vit+irn": 0.3}},
+    )
+    (first, second) = targets.member_pairs(refined, "ours")
+    assert (first.ensemble, first.member) == ("ours+irn", "resnet50+irn")
+    assert (first.ensemble_row, first.member_row, second.member_row) == ("ours", "irn", None)
+    assert (second.ensemble_rule, second.member_rule) == ("otsu", "fixed")

@@ -154,6 +154,7 @@ class SmallRun:
             "segmentation_output": "table2_segmentation",
             "variants_output": "table2_variants",
             "scale_scheduling_output": "table3_scale_scheduling",
+            "members_output": "ensembles_and_members",
         }
         del measured["histories"]
         paths = {option: self.at("tables", table=table) for option, table in outputs.items()}

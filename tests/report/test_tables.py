@@ -67,8 +67,10 @@ def results(tmp_path):
 def make(results, tmp_path):
     def make(**settings):
         tables_made = ("table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling", "table2_variants")
+        tables_made += ("ensembles_and_members",)
         outputs = [tmp_path / f"{name}.csv" for name in tables_made]
         names = ("pseudo_masks_output", "segmentation_output", "scale_scheduling_output", "variants_output")
+        names += ("members_output",)
         tables(**results, **dict(zip(names, outputs, strict=True)), settings=Settings(**settings))
         return outputs
 
@@ -176,7 +178,7 @@ def test_table_2_by_inference_has_one_row_per_training_split_and_variant(make):
 
 def test_numbers_without_the_last_class_are_shown_where_they_are_asked_for(make):
     assert not any("legacy20" in path.read_text() for path in make())
-    masks, segmentation, _, variants = (read_csv(path) for path in make(legacy20=True, published=True))
+    masks, segmentation, _, variants, _ = (read_csv(path) for path in make(legacy20=True, published=True))
     vit = next(row for row in masks if (row["method"], row["threshold_rule"]) == ("vit", "fixed"))
     assert (vit["legacy20_miou"], vit["legacy20_precision"], vit["legacy20_recall"]) == ("46.0", "60.0", "61.0")
     assert (segmentation[0]["method"], segmentation[0]["legacy20_val"]) == ("ours", "62.5")
@@ -224,7 +226,7 @@ def test_a_method_without_results_is_named(make):
 
 def test_a_run_without_segmentation_still_makes_the_tables(results, make):
     results["predictions"].clear()
-    table1, table2, table3, variants = make()
+    table1, table2, table3, variants, _ = make()
     assert len(read_csv(table1)) == 8
     assert read_csv(table2) == read_csv(table3) == read_csv(variants) == []
 
@@ -269,6 +271,37 @@ def test_without_true_masks_methods_have_rows_without_numbers_and_the_screen_say
     text = printed(outputs)
     assert text.count("nothing was scored: the data set has no true masks") == 3  # tables 1, 2, and 2 by inference
     assert "†" not in text
+
+
+OURS_AND_VIT = {"ensemble": "ours", "member": "vit", "ensemble_row": "ours", "member_row": "irn"}
+
+
+def test_ensembles_are_above_their_members_by_more_than_the_spread_or_it_is_said(results, make):
+    path = make(pairs=[OURS_AND_VIT])[4]
+    rows = read_csv(path)
+    assert [row["measure"] for row in rows] == ["masks, mIoU", "masks, precision", "segmentation, mIoU"]
+    assert [float(row["difference"]) for row in rows] == [10, 10, 5]
+    assert {row["above"] for row in rows} == {"yes"}
+    assert "above all members, as in the paper" in printed([path])
+    turned = OURS_AND_VIT | {"ensemble": "vit", "member": "ours", "ensemble_row": None}
+    path = make(pairs=[turned])[4]
+    assert [row["above"] for row in read_csv(path)] == ["no", "no"]
+    assert "unlike in the paper: vit masks, mIoU (against ours); vit masks, precision (against ours)" in " ".join(
+        printed([path]).split()
+    )
+
+
+def test_a_difference_within_the_spread_over_seeds_is_not_above(make):
+    close = OURS_AND_VIT | {
+        "member": "ours",
+        "member_row": "ours",
+        "member_rule": "fixed",
+        "ensemble_rule": "best_miou",
+    }
+    masks = read_csv(make(pairs=[close])[4])[0]
+    assert float(masks["difference"]) == 1
+    assert float(masks["value_sd"]) == pytest.approx(2**0.5)
+    assert masks["above"] == "no"
 
 
 def test_settings_survive_canonical_json():

@@ -37,7 +37,13 @@ CLASSIFIERS = tuple(f"classifier/{source}/seed0" for source in ("resnet50", "vit
 SEGMENTERS = tuple(f"segmenter/{method}/{schedule}/seed0" for method, schedule in TRAININGS)
 NETWORKS = (*CLASSIFIERS, "orandnet/ours/seed0", "irn/ours/seed0", *SEGMENTERS)
 RULES = ("otsu", "fixed", "best_miou", "precision_ge_recall")
-TABLES = ("table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling")
+TABLES = (
+    "table1_pseudo_masks",
+    "table2_segmentation",
+    "table2_variants",
+    "table3_scale_scheduling",
+    "ensembles_and_members",
+)
 
 
 def rows(path):

@@ -16,6 +16,7 @@ rule tables:
         segmentation=place("tables", table="table2_segmentation"),
         variants=place("tables", table="table2_variants"),
         scale_scheduling=place("tables", table="table3_scale_scheduling"),
+        members=place("tables", table="ensembles_and_members"),
     log:
         "results/{run}/logs/report/tables.log",
     conda:
@@ -32,6 +33,7 @@ rule tables:
         " --train-aug {input.train_aug:q} --val {input.val:q}"
         " --pseudo-masks-output {output.pseudo_masks:q} --segmentation-output {output.segmentation:q}"
         " --variants-output {output.variants:q} --scale-scheduling-output {output.scale_scheduling:q}"
+        " --members-output {output.members:q}"
         " --settings {params.settings:q} &> {log:q}"
 
 

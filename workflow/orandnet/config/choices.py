@@ -109,6 +109,8 @@ def _repeated_or_empty(config):
         yield f"prediction.splits: {config.prediction.splits} lacks val, which the tables show; add it."
     if config.report.tuned_on_ground_truth:
         yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
+    if config.report.pairs:
+        yield "report.pairs: follows from ensembles; drop the key."
     if not config.report.scored:
         yield "report.scored: follows from dataset.masks; drop the key."
 

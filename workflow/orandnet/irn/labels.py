@@ -55,15 +55,11 @@ def describe_sure(foreground: float, background: float) -> str:
     """Return a line on the shares, in 0..1, of sure pixels; of few of a kind, with what to change."""
     line = f"{foreground:.0%} of the pixels are sure foreground, {background:.0%} sure background"
     if background < FEW:
-        line += (
-            "; no boundary can be learned against background: raise irn.labels.background_threshold, or lower "
-            "pseudo_mask.sure_margin"
-        )
+        line += "; no boundary can be learned against background: lower pseudo_mask.sure_margin, "
+        line += "or raise irn.labels.background_threshold"
     if foreground < FEW:
-        line += (
-            "; no boundary can be learned around objects: lower irn.labels.foreground_threshold or "
-            "pseudo_mask.sure_margin"
-        )
+        line += "; no boundary can be learned around objects: lower pseudo_mask.sure_margin, "
+        line += "or irn.labels.foreground_threshold"
     return line + "."
 
 

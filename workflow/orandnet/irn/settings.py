@@ -31,12 +31,7 @@ class LabelSettings(Section):
 
     @model_validator(mode="after")
     def check_thresholds(self) -> Self:
-        """Refuse one threshold without the other, and two that would call a pixel both foreground and background."""
-        if (self.background_threshold is None) != (self.foreground_threshold is None):
-            raise ValueError(
-                f"foreground_threshold {self.foreground_threshold} and background_threshold "
-                f"{self.background_threshold}; give both, or neither to take them from the scores."
-            )
+        """Refuse thresholds that would call a pixel both foreground and background."""
         if not self.from_scores and self.background_threshold > self.foreground_threshold:
             raise ValueError(
                 f"background_threshold {self.background_threshold} exceeds foreground_threshold "
@@ -46,8 +41,8 @@ class LabelSettings(Section):
 
     @property
     def from_scores(self) -> bool:
-        """Whether the thresholds are those that Otsu's method gives of the scores."""
-        return self.foreground_threshold is None
+        """Whether a threshold is that which Otsu's method gives of the scores."""
+        return self.foreground_threshold is None or self.background_threshold is None
 
 
 class BoundaryBackbone(Backbone):

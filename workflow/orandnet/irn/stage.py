@@ -47,18 +47,19 @@ def labels(
 
 
 def with_thresholds(settings: LabelSettings, otsu: Path | None) -> LabelSettings:
-    """Return the settings with their thresholds, which otsu.json gives where they name none.
+    """Return the settings with both thresholds; otsu.json gives those that they do not name.
 
     Raises:
-        ValueError: if there is no file.
+        ValueError: if there is no file, or a threshold that is named does not fit the other.
     """
     if not settings.from_scores:
         return settings
     if otsu is None:
-        raise ValueError("irn.labels: names no thresholds, and --otsu no file; give one of them.")
+        raise ValueError("irn.labels: does not name both thresholds, and --otsu no file; give one of them.")
     found = read_thresholds(otsu)
-    return settings.model_copy(
-        update={"foreground_threshold": found.sure_foreground, "background_threshold": found.sure_background}
+    given = {name: value for name, value in settings if value is not None}
+    return LabelSettings.model_validate(
+        {"foreground_threshold": found.sure_foreground, "background_threshold": found.sure_background} | given
     )
 
 

@@ -71,7 +71,7 @@ def page_settings(config: Config) -> PageSettings:
         data=config.dataset.kind,
         mask_rows=_mask_rows(config),
         segmentation_rows=_segmentation_rows(config),
-        on_voc=_is_voc(config),
+        on_voc=_is_voc(config) if config.report.published is None else config.report.published,
         changed=changed_settings(config),
     )
 

@@ -1,6 +1,7 @@
 """What a run is for: tables, figures, predictions, archives and exports, and what they are made from."""
 
 from orandnet.config.sections import Config
+from orandnet.config.sources import split_member
 from orandnet.files.places import place
 from orandnet.plan.cams import (
     cam_shards,
@@ -13,10 +14,17 @@ from orandnet.plan.cams import (
     shards,
 )
 from orandnet.plan.trainings import segmenter_masks, segmenters
-from orandnet.pseudo_mask.settings import TUNED
+from orandnet.pseudo_mask.settings import IRN_SUFFIX, TUNED
+from orandnet.report.settings import Pair
 from orandnet.report.settings import Settings as ReportSettings
 
-TABLES = ("table1_pseudo_masks", "table2_segmentation", "table2_variants", "table3_scale_scheduling")
+TABLES = (
+    "table1_pseudo_masks",
+    "table2_segmentation",
+    "table2_variants",
+    "table3_scale_scheduling",
+    "ensembles_and_members",
+)
 FIGURES = ("curves", "per_class", "panels")  # of each ensemble that ORANDNet refines
 CHARTS = ("seeds", "confusion", "masks_and_segmentation", "trainings", "scale_scheduling")  # of the run
 
@@ -138,8 +146,28 @@ def report_settings(config: Config) -> ReportSettings:
         "segmentation_methods": config.report.segmentation_methods or tuple(config.segmenter.methods),
         "tuned_on_ground_truth": config.pseudo_mask.threshold_rule in TUNED,
         "scored": config.dataset.scored,
+        "pairs": tuple(pair for name in refined_ensembles(config) for pair in member_pairs(config, name)),
     }
     return config.report.model_copy(update=changes)
+
+
+def member_pairs(config: Config, ensemble: str) -> list[Pair]:
+    """Return an ensemble beside each of its members: with IRN where it is refined, and they too."""
+    sources = dict.fromkeys(split_member(member, 0)[0] for member in config.ensembles[ensemble].members)
+    suffix = IRN_SUFFIX if {ensemble, *sources} <= {*config.irn.cams} else ""
+    rows = config.report.segmentation_methods or tuple(config.segmenter.methods)
+    learnt = {config.segmenter.methods[row]: row for row in reversed(rows)}
+
+    def rule(method):
+        return config.pseudo_mask.for_method(method).threshold_rule
+
+    own, pairs = ensemble + suffix, []
+    for other in (source + suffix for source in sources):
+        rules = {"ensemble_rule": rule(own), "member_rule": rule(other)}
+        pairs.append(
+            Pair(ensemble=own, member=other, **rules, ensemble_row=learnt.get(own), member_row=learnt.get(other))
+        )
+    return pairs
 
 
 def tables_and_figures(config: Config) -> list[str]:

@@ -53,8 +53,7 @@ class Settings(Section):
     )
     overrides: dict[str, Threshold] = Field(
         {},
-        description="Background threshold of single methods, whatever the rule, for example {vit: 0.1, naive+irn: "
-        "0.35}.",
+        description="Background threshold of single methods, whatever the rule, such as {vit: 0.1, naive+irn: 0.35}.",
     )
     sure_margin: float = OtsuSettings.model_fields["sure_margin"]
 

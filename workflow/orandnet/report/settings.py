@@ -9,6 +9,17 @@ from orandnet.settings import Distinct, Section
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 
 
+class Pair(Section):
+    """An ensemble and one of its members, alike with or without IRN, and the rows of table 2 that learn from them."""
+
+    ensemble: str = Field(description="Method whose masks are compared.")
+    member: str = Field(description="Method of the member.")
+    ensemble_rule: str = Field("otsu", description="Rule of the threshold of the ensemble's masks.")
+    member_rule: str = Field("otsu", description="Rule of the threshold of the member's masks.")
+    ensemble_row: str | None = Field(None, description="Row of table 2 that learns from the ensemble's masks.")
+    member_row: str | None = Field(None, description="Row of table 2 that learns from the member's masks.")
+
+
 class Settings(Section):
     """Which methods the tables and figures show, and in which order."""
 
@@ -45,6 +56,9 @@ class Settings(Section):
     )
     scored: bool = Field(
         True, description="Whether there are true masks to score with; filled in from the section dataset."
+    )
+    pairs: tuple[Pair, ...] = Field(
+        (), description="Ensembles and their members to compare; filled in from the section ensembles."
     )
     panels: int = Field(4, ge=1, le=8, description="Images (rows) on the page of panels.")
     gallery: int = Field(

@@ -13,6 +13,7 @@ import numpy as np
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Record, read_index
 from orandnet.report.measured import Measured, read_measured
+from orandnet.report.members import members_table
 from orandnet.report.page.gallery import Part, gallery
 from orandnet.report.page.jobs import read_jobs
 from orandnet.report.page.score_table import table_view
@@ -44,6 +45,7 @@ def tables(
     segmentation_output: Path,
     variants_output: Path,
     scale_scheduling_output: Path,
+    members_output: Path,
     settings: Settings,
 ) -> None:
     """Write the tables, measured beside published where that compares, in percent and full precision.
@@ -57,6 +59,7 @@ def tables(
         segmentation_output: table 2 (CSV).
         variants_output: table 2 by inference, single or multi scale, without and with CRF (CSV).
         scale_scheduling_output: table 3 (CSV).
+        members_output: each ensemble that ORANDNet refines against its members (CSV).
         settings: which methods, in which order. Where nothing could be scored, they have rows without numbers.
     """
     if not settings.scored:
@@ -64,6 +67,7 @@ def tables(
         write_table_file(segmentation_output, "segmentation", unscored_rows(settings.segmentation_methods))
         write_table_file(variants_output, "variants", unscored_rows(settings.segmentation_methods))
         write_table_file(scale_scheduling_output, "scale_scheduling", unscored_rows(settings.scale_scheduling_methods))
+        write_table_file(members_output, "members", [])
         return
     masks, predicted, legacy20 = measured_rows(summaries), measured_rows(predictions), settings.legacy20
     segmented = [row for row in predicted if row["variant"] == settings.variant]
@@ -83,6 +87,8 @@ def tables(
     write_table_file(segmentation_output, "segmentation", table2)
     write_table_file(variants_output, "variants", variant_table(predicted, legacy20=legacy20))
     write_table_file(scale_scheduling_output, "scale_scheduling", table3)
+    compared = members_table(masks, segmented, settings.pairs, schedule=settings.segmentation_schedule)
+    write_table_file(members_output, "members", compared)
 
 
 def figures(

@@ -28,6 +28,7 @@ TABLE_COLUMNS = {
         "method,baseline,baseline_sd,scale_scheduling,scale_scheduling_sd,scale_same_pixels,scale_same_pixels_sd,"
         "num_seeds,published_baseline,published_scale_scheduling"
     ),
+    "members": "method,member,measure,value,value_sd,member_value,member_value_sd,difference,num_seeds,above",
 }
 
 
