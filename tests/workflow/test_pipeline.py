@@ -139,8 +139,8 @@ def test_every_map_is_scored_at_every_threshold_and_by_every_rule(finished, meth
     )
     assert len(rows(folder / "curve.csv")) == 101
     assert [row["threshold_rule"] for row in rows(folder / "summary.csv")] == list(RULES)
-    assert [row["tuned_on_ground_truth"] for row in rows(folder / "summary.csv")] == ["false", "true", "true"]
-    assert len(rows(folder / "per_class.csv")) == 3 * 7
+    assert [row["tuned_on_ground_truth"] for row in rows(folder / "summary.csv")] == ["false", "false", "true", "true"]
+    assert len(rows(folder / "per_class.csv")) == len(RULES) * 7
 
 
 @pytest.mark.parametrize(("method", "schedule"), TRAININGS)

@@ -127,7 +127,7 @@ def cpu_seconds() -> float:
 def test_printed_commands_can_be_pasted(fresh):
     (command,) = [job.command for job in jobs_of(fresh, "--configfile", "tiny.yaml") if job.rule == "dataset_layout"]
     stage = [sys.executable, str(fresh.folder / "workflow/orandnet")]
-    bash = f'orandnet() {{ {" ".join(stage)} "$@"; }}; mkdir -p results/tiny/logs; {command.splitlines()[0]}'
+    bash = f'orandnet() {{ {" ".join(stage)} "$@"; }}; mkdir -p results/tiny/logs/dataset; {command.splitlines()[0]}'
     subprocess.run(["bash", "-c", bash], cwd=fresh.folder, check=True)
     assert (fresh.folder / "results/tiny/dataset/scenes/labels.csv").is_file()
 

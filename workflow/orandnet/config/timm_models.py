@@ -17,7 +17,7 @@ def _source() -> bytes | None:
     """The text of timm's model files; None where timm is not installed, as where Snakemake deploys environments."""
     try:
         found = find_spec("timm")
-    except ValueError:
+    except (ValueError, ImportError):  # half imported, or an import hook that refuses it
         found = None
     if found is None or not found.submodule_search_locations:
         return None
