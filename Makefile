@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # programs are run as its modules: their own files do not start where the folder's name has quotes or spaces in it
 PY     := $(BIN)/python
 
-.PHONY: install demo shown test fuzz bench check reference rulegraph lock clean
+.PHONY: install demo shown test fuzz bench reference rulegraph clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
