@@ -76,20 +76,36 @@ def _saved(content: dict) -> bytes:
 def commands() -> dict[str, list[str]]:
     """Return stage -> command, in the order of the workflow."""
     voc = {"kind": "voc", "root": "voc", "classes": ["cat", "dog"], "labels": "voc/labels.csv"}
-    outputs = ["--output=o/index.csv", "--manifest-output=o/manifest.json", "--ground-truth-output=o/ground_truth.json"]
+    data = f"--settings={json.dumps(voc)}"
+    masked = f"--settings={json.dumps({'kind': 'voc', 'root': 'voc'})}"
     cams = {"path": "voc/cams", "format": "irn", "file_ids": [1, 2]}
     curve = ["--output=o/e/s.csv", "--curve-output=o/e/c.csv", "--per-class-output=o/e/p.csv"]
-    shard, index = "o/cam/1-of-1.npz", "--index=o/index.csv"
-    masks = ["--output=o/pm/1-of-1.csv", "--threshold-output=o/pm/t.json", '--settings={"background_threshold": 0.4}']
-    truth = "--ground-truth=o/ground_truth.json"
+    shard, index, truth, otsu = (
+        "o/cam/1-of-1.npz",
+        "--index=o/train_aug.csv",
+        "o/truth/train_aug.json",
+        "o/pm/otsu.json",
+    )
+    masks = ["--output=o/pm/1-of-1.csv", "--threshold-output=o/pm/t.json"]
+    fixed = '--settings={"threshold_rule": "fixed", "background_threshold": 0.4}'
+    lists = {part: f"o/{part}.csv" for part in ("train_aug", "val", "test")}
+    checked = {
+        f"dataset images {part}": ["dataset", "images", f"--part={part}", f"--output={path}", "--threads=2", data]
+        for part, path in lists.items()
+    }
+    whole = ["--output=o/index.csv", "--manifest-output=o/manifest.json", "--ground-truth", truth]
     return {
-        "dataset": ["dataset", *outputs, "--threads=2", f"--settings={json.dumps(voc)}"],
+        "dataset classes": ["dataset", "classes", "--output=o/classes.json", data],
+        **checked,
+        "dataset ground_truth": ["dataset", "ground_truth", index, f"--output={truth}", "--threads=2", masked],
+        "dataset": ["dataset", "--parts", *lists.values(), *whole, data],
         "cam import": ["cam", "import", index, f"--output={shard}", f"--settings={json.dumps(cams)}"],
+        "pseudo_mask otsu": ["pseudo_mask", "otsu", index, f"--cams={shard}", f"--output={otsu}", "--settings={}"],
         "evaluation cam": [
-            *("evaluation", "cam", index, truth, f"--cams={shard}", *curve),
+            *("evaluation", "cam", index, f"--ground-truth={truth}", f"--cams={shard}", f"--otsu={otsu}", *curve),
             *("--background-threshold=0.4", "--settings={}"),
         ],
-        "pseudo_mask": ["pseudo_mask", index, f"--cams={shard}", *masks],
+        "pseudo_mask": ["pseudo_mask", index, f"--cams={shard}", *masks, fixed],
     }
 
 

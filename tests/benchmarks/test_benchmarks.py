@@ -64,9 +64,10 @@ def test_the_soak_runs_the_commands_of_the_workflow_and_tells_what_an_image_cost
     ids = soak.write_data(tmp_path / "voc", 4)
     for split, its in (("train", ids[:3]), ("val", ids[3:])):
         (tmp_path / f"voc/ImageSets/Segmentation/{split}.txt").write_text("\n".join(its))
-    seen = soak.watched(soak.commands()["dataset"], tmp_path)
-    assert seen.peak > 10
-    assert seen.files >= 3
+    every = {stage: soak.watched(command, tmp_path) for stage, command in soak.commands().items()}
+    seen = every["cam import"]
+    assert all(its.peak > 10 for its in every.values())
+    assert all(its.files >= 3 for its in every.values())
     other = seen._replace(peak=seen.peak + 1)
     lines = list(soak.table({"dataset": {1000: seen, 2024: other}}))
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
