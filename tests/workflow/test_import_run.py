@@ -101,6 +101,7 @@ def test_changed_files_are_imported_again(imported):
         assert imported.planned("--configfile", config, "--", *TARGETS) == {
             "cam_import": 2,
             "fusion": 2,
+            "pseudo_mask_otsu": 1,
             "evaluation_cam": 1,
         }
     finally:
