@@ -105,7 +105,8 @@ def compared_rows(runs: Sequence[Run]) -> list[Compared]:
     Seeds that both runs have are compared pair by pair (t-test of the differences); where the runs have not the same
     seeds, by Welch's t-test. One seed tells nothing of chance.
     """
-    rows = sorted({row for run in runs for row in run.scores}, key=lambda row: _position(row, runs))
+    methods = list(_methods(runs))
+    rows = sorted({row for run in runs for row in run.scores}, key=lambda row: _position(row, methods))
     found = []
     for row in rows:
         first = runs[0].scores.get(row, {})
@@ -115,8 +116,15 @@ def compared_rows(runs: Sequence[Run]) -> list[Compared]:
     return found
 
 
-def _position(row: Row, runs: Sequence[Run]) -> tuple:
-    methods = [known.method for run in runs for known in run.scores]
+def _methods(runs: Sequence[Run]) -> dict[str, None]:
+    """Return the methods in the order of the runs' tables, then the others."""
+    of_tables = [its for run in runs for its in (run.settings.pseudo_mask_methods, run.settings.segmentation_methods)]
+    return dict.fromkeys(
+        [name for its in of_tables for name in its] + [row.method for run in runs for row in run.scores]
+    )
+
+
+def _position(row: Row, methods: list[str]) -> tuple:
     rules = (AS_MADE, *RULES)
     rule = rules.index(row.detail) if row.detail in rules else len(rules)
     return row.table, METRICS.index(row.measure), rule, row.detail, methods.index(row.method)
