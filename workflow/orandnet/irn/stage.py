@@ -41,7 +41,7 @@ def labels(
 
     `otsu` is otsu.json of the method, which gives the thresholds where the settings name none.
     """
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     store = CamStore(cams)
     write_mask_list(output, _write_labels(records, store, output.parent, with_thresholds(settings, otsu)))
 
@@ -103,7 +103,7 @@ def train(
     from orandnet.training.task import train as train_network
     from orandnet.training.windows import LabelledWindows
 
-    records, masks = read_index(index).subset("train_aug"), MaskList(labels)
+    records, masks = read_index(index).filled_subset("train_aug", index), MaskList(labels)
 
     def task() -> Task:
         network = start_network(settings, initial_weights=initial_weights)
@@ -140,7 +140,7 @@ def walk(
 
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
 
 

@@ -37,7 +37,7 @@ def run(
     """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list."""
     torch.set_num_threads(threads)
     images, where = read_index(index), select_device(device)
-    records = shard_slice(images.subset(split), shard)
+    records = shard_slice(images.filled_subset(split, index), shard)
     network = place(trained_network(weights, images), where)
     refine = partial(
         variant_masks,
