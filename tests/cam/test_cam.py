@@ -286,6 +286,6 @@ def test_a_list_without_training_images_is_an_error_and_leaves_no_shard(data_set
     save_weights(folder / "w.safetensors", networks["cnn"].state_dict(), metadata)
     index, output = folder / "index.csv", folder / "1-of-1.npz"
     index.write_text(index.read_text().replace(",train,", ",val,"))
-    with pytest.raises(ValueError, match="no image is in the split 'train_aug' .it has val"):
+    with pytest.raises(ValueError, match=r"no image is in the split 'train_aug' \(it has val\)"):
         run(index=index, weights=folder / "w.safetensors", output=output, settings=Settings(), device="cpu")
     assert not output.exists()

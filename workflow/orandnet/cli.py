@@ -43,11 +43,19 @@ STAGES = {
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
 }
 TOOLS = {  # commands that are no stage
+    "predict": "segment new images with a trained segmenter",
     "where": "print the folder of a config's run",
     "clean": "remove the folder of a config's run, or what in it is out of date",
     "reference": "write the config's schema and key reference",
 }
-TOOL_MODULES = {"where": "config.where", "clean": "clean.command", "reference": "config.reference"}
+TOOL_MODULES = {
+    "predict": "prediction.command",
+    "where": "config.where",
+    "clean": "clean.command",
+    "reference": "config.reference",
+}
+# where a tool has the name of a stage: the option that only the tool knows
+BY_OPTION = {("cam", "--images"): "cam.command"}
 INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
 
 
@@ -99,7 +107,11 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
+    module = TOOL_MODULES.get(stage, f"{stage}.stage")
+    for (name, option), tool in BY_OPTION.items():
+        if name == stage and option in (argument.split("=")[0] for argument in arguments):
+            module, arguments = tool, ["--help"] if {"-h", "--help"} & set(arguments) else arguments
+    commands = import_module(f"orandnet.{module}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments

@@ -23,6 +23,8 @@ def run(
 ) -> None:
     """Write the CAMs of this shard's images, each for the image's own labels only.
 
+    CAMs of images outside any data set: give their folder with --images, see `orandnet cam --images --help`.
+
     Raises:
         ValueError: if `labels`, the lists of the seed source's inter-pixel labels, are missing where an AMN's settings
             ask for them (raw_background), or given where they do not.
@@ -34,7 +36,7 @@ def run(
 
     where = select_device(device)
     images = read_index(index)
-    network, trained = load_classifier(weights, images.class_names)
+    network, trained, _ = load_classifier(weights, images.class_names)
     records = shard_slice(images.filled_subset("train_aug", index), shard)
     made = cams(place(network, where), records, settings, trained, where, _seed_labels(labels, settings, trained.kind))
     write_shard(output, warned_if_flat(track(made, "cam", len(records)), "cam"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from orandnet.files.atomic import atomic_path
 from orandnet.files.mask_colors import voc_palette
@@ -33,6 +34,26 @@ def heat_map(rgb: np.ndarray, score: np.ndarray) -> np.ndarray:
 def mask_colors(mask: np.ndarray) -> np.ndarray:
     """Return the (H, W, 3) uint8 picture of (H, W) uint8 mask ids in the colours of VOC."""
     return np.array(voc_palette(), dtype=np.uint8).reshape(256, 3)[mask]
+
+
+def mask_over(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the picture of a mask over its image, half and half; where the mask is background, the image itself.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8 mask ids.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    mixed = (rgb.astype(np.uint16) + mask_colors(mask) + 1) // 2
+    return np.where(mask[..., None] == 0, rgb, mixed.astype(np.uint8))
+
+
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Write a (H, W, 3) uint8 picture as PNG, atomically."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
 
 
 def save_figure(figure: Figure, path: Path) -> None:
