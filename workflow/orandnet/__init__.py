@@ -16,8 +16,8 @@ def load(path, *, variant="ms_crf", device="auto", settings=None):
         path: `weights.safetensors` of a segmenter.
         variant: ss or ms (one scale, or several with mirror images), ss_crf or ms_crf (and a dense CRF).
         device: auto, cpu, cuda or cuda:<number>.
-        settings: of the prediction, a dict with keys of the config's section `prediction`; by default those that the
-            run predicted with, if the weights lie in its folder, and else the section's defaults.
+        settings: a dict with keys of the config's section `prediction`; the others are as the run predicted, if the
+            weights lie in its folder, and else the section's defaults.
 
     Raises:
         ValueError: if the file is no segmenter's, or variant, device or settings do not exist.

@@ -41,8 +41,8 @@ def run(
         labels: CSV with the columns image_id and labels, class names joined by `;`.
         output: folder for the CAMs, in the same folders and under the same names as the images; outside of images.
         overlay: also write pictures to look at, the maps in colours over the image side by side, under overlay/.
-        settings: of the CAMs, as JSON; by default as the run made them, if the weights lie in its folder, and else the
-            defaults of the classifier's kind.
+        settings: JSON with keys of the config's section cam; the others are as the run made CAMs, if the weights lie in
+            its folder, and else the defaults of the classifier's kind.
         device: auto, cpu, cuda or cuda:<number>.
         threads: CPU threads.
     """

@@ -67,8 +67,10 @@ def images_under(folder: Path, output: Path) -> list[NewImage]:
 def refuse_left_out(problems: list[str], number: int, *, what: str) -> None:
     """Raise a ValueError on the images that were left out, if there are any: whoever asked for `number` has fewer."""
     if problems:
-        shown = "\n  ".join(problems[:SHOWN] + ["..."] * (len(problems) > SHOWN))
-        raise ValueError(f"{len(problems)} of {number} images have no {what}, all others have one:\n  {shown}")
+        shown = (" " if len(problems) == 1 else "\n  ") + "\n  ".join(
+            problems[:SHOWN] + ["..."] * (len(problems) > SHOWN)
+        )
+        raise ValueError(f"{len(problems)} of {number} images without a {what}, the others have one:{shown}")
 
 
 def read_each(images: list[NewImage]) -> Iterator[tuple[NewImage, str, np.ndarray | ValueError]]:

@@ -6,7 +6,7 @@ its image do. Killed at any time, the work goes on with the image after the last
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from orandnet.files.atomic import atomic_path
@@ -100,7 +100,7 @@ class FolderRecord:
         except (ValueError, AttributeError) as error:
             raise ValueError(f"{path}: cannot be read ({error}); give another --output, or remove it.") from None
         if other:
-            told = ", ".join(f"{key} {_short(found.get(key))}, now {_short(self._made_with[key])}" for key in other)
+            told = ", ".join(_differences({key: found.get(key) for key in other}, self._made_with))
             raise ValueError(
                 f"--output: {self.folder} was made with {told}; give another folder for these, or remove that one."
             )
@@ -120,6 +120,15 @@ def _rows(path: Path) -> dict[str, tuple[str, str]]:
         return {}
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return {row[0]: (row[1], row[2]) for row in csv.reader(file) if len(row) == 3 and len(row[2]) == SHA256}
+
+
+def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """Say what differs, key by key; of another command's settings, which have other keys, that they do."""
+    for key, value in then.items():
+        if isinstance(value, dict) and isinstance(now[key], dict) and value.keys() == now[key].keys():
+            yield from _differences({k: v for k, v in value.items() if now[key][k] != v}, now[key])
+        else:
+            yield f"{key} {_short(value)}, now {_short(now[key])}"
 
 
 def _short(value: object) -> str:

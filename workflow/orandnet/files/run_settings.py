@@ -17,15 +17,17 @@ def chosen_settings(
 ) -> tuple[Found, str]:
     """Return the settings to use a network's weights with, and in words where they come from.
 
-    Those that are given come first, then those of the run in whose folder the weights lie, then the defaults; see
+    Keys that are given come first, then the settings of the run in whose folder the weights lie, else the defaults; see
     `settings_of_run`.
     """
-    if given is not None:
-        return given, "with the settings that are given"
     found = settings_of_run(weights, trained_by, used_by, type(default))
-    if found is not None:
-        return found, "with the settings of the run that the weights lie in"
-    return default, "with the default settings, since the weights lie in no run that used them"
+    origin = "the run's settings" if found else "the default settings (the weights lie in no run that used them)"
+    chosen = found or default
+    if given is not None and given.model_fields_set:
+        named = given.model_dump(include=given.model_fields_set)
+        chosen = type(default).model_validate({**chosen.model_dump(), **named})
+        origin = f"{', '.join(sorted(named))} as given, else {origin}"
+    return chosen, f"with {origin}"
 
 
 def settings_of_run(weights: Path, trained_by: str, used_by: str, section: type[Found]) -> Found | None:
@@ -40,13 +42,11 @@ def settings_of_run(weights: Path, trained_by: str, used_by: str, section: type[
         used_by: stage that made something of it.
         section: the settings of that stage.
     """
-    folder = weights.absolute().parent
-    training = next((parent for parent in (folder, *folder.parents) if parent.name == trained_by), None)
-    if training is None:
-        return None
-    users = training.with_name(used_by) / folder.relative_to(training)
-    content = sha256(weights)
-    for path in sorted(users.rglob("*.manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True):
+    folder, content = weights.absolute().parent, sha256(weights)
+    stages = [parent for parent in (folder, *folder.parents) if parent.name == trained_by]
+    users = [stage.with_name(used_by) / folder.relative_to(stage) for stage in stages]
+    manifests = [path for user in users for path in user.rglob("*.manifest.json")]
+    for path in sorted(manifests, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             manifest = json.loads(read_regular(path, what="manifest", most_bytes=MOST_BYTES))
             if manifest["stage"] == used_by and content in manifest["inputs"]["weights"].values():

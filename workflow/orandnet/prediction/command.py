@@ -39,8 +39,8 @@ def run(
         variant: ss, ms (several scales), ss_crf or ms_crf (with a dense CRF).
         overlay: also write pictures to look at, the mask in colours over the image, under overlay/.
         probabilities: also write the class probabilities, (C, H, W) float16, as .npz under probabilities/.
-        settings: of the prediction, as JSON; by default as the run predicted, if the weights lie in its folder, and
-            else the defaults of the config's section prediction.
+        settings: JSON with keys of the config's section prediction; the others are as the run predicted, if the weights
+            lie in its folder, and else the defaults.
         device: auto, cpu, cuda or cuda:<number>.
         threads: CPU threads; with more than one, the CRF runs beside the network.
     """

@@ -109,7 +109,9 @@ def _checked(settings: PredictSettings | Mapping[str, object] | None) -> Predict
     try:
         return PredictSettings.model_validate(settings)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        told = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ") for fault in error.errors()
+        )
         raise ValueError(f"settings: {told}; give keys of the config's section prediction.") from None
 
 
