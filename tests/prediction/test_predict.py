@@ -12,6 +12,7 @@ import torch
 
 from new_images import photograph, write_classifier, write_images, write_segmenter
 from orandnet.cli import main
+from orandnet.dataset.image import read_rgb
 from orandnet.files.mask import MaskList, read_mask, write_mask
 from orandnet.prediction import folder as predicting
 from orandnet.prediction.model import Segmenter
@@ -62,7 +63,7 @@ def test_each_image_has_its_mask_its_overlay_and_its_probabilities(weights, imag
     assert made.keys() == expected
     for number, stem in enumerate(stems):
         rgb, mask = photograph(number), read_mask(output / f"{stem}.png")
-        overlay = read_picture(output / "overlay" / f"{stem}.png")
+        overlay = read_rgb(output / "overlay" / f"{stem}.png")
         probabilities = np.load(output / "probabilities" / f"{stem}.npz", allow_pickle=False)["probabilities"]
         assert (probabilities.shape, probabilities.dtype) == ((3, *rgb.shape[:2]), np.float16)
         assert (probabilities.argmax(axis=0) == mask).mean() > 0.98  # but where two are equal after rounding
@@ -72,12 +73,6 @@ def test_each_image_has_its_mask_its_overlay_and_its_probabilities(weights, imag
     about = json.loads(made["made_with.json"])
     assert about["classes"] == ["background", "cat", "dog"]
     assert (about["variant"], about["weights"]) == ("ms", str(weights))
-
-
-def read_picture(path: Path) -> np.ndarray:
-    from orandnet.dataset.image import read_rgb
-
-    return read_rgb(path)
 
 
 @pytest.fixture
@@ -159,8 +154,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(weights, images, tmp_
 
 
 def test_work_in_other_processes_has_the_same_bytes(weights, images, tmp_path):
+    options = ("--variant", "ss_crf", "--probabilities")
     for threads in (1, 2):
-        assert predict(weights, images, tmp_path / str(threads), "--threads", threads, "--probabilities") == 0
+        assert predict(weights, images, tmp_path / str(threads), "--threads", threads, *options) == 0
     assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
 
 
@@ -172,7 +168,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_made(weights, images, tmp_
         told = capsys.readouterr().err
         assert f"predict: left out: {images}/bad.jpg: the image cannot be decoded" in told
         last = told[told.index("orandnet predict: ") :]
-        assert last.startswith("orandnet predict: 2 of 5 images without a mask, the others have one: \n")
+        assert last.startswith("orandnet predict: 2 of 5 images without a mask, the others have one:\n")
         assert f"{images}/bad.jpg" in last
         assert f"{images}/sub/empty.png" in last
     assert {*dates_of(tmp_path / "out")} == {"a.png", "b.png"}
@@ -282,7 +278,7 @@ def test_what_cannot_work_is_told_before_anything_is_made(case, weights, images,
     ("change", "words"),
     [
         (["--variant", "ms"], 'out was made with variant "ss", now "ms"; give another folder'),
-        (["--settings", '{"scales": [1.0]}'], "settings.scales [0.5, 0.75, 1.0, 1.25, 1.5], now [1.0]"),
+        (["--settings", '{"scales": [1.0]}'], "out was made with scales [0.5, 0.75, 1.0, 1.25, 1.5], now [1.0]"),
         (["--weights", "other"], "out was made with weights_sha256"),
         (["--images", "moved"], "out was made with images"),
     ],

@@ -67,9 +67,8 @@ def images_under(folder: Path, output: Path) -> list[NewImage]:
 def refuse_left_out(problems: list[str], number: int, *, what: str) -> None:
     """Raise a ValueError on the images that were left out, if there are any: whoever asked for `number` has fewer."""
     if problems:
-        shown = (" " if len(problems) == 1 else "\n  ") + "\n  ".join(
-            problems[:SHOWN] + ["..."] * (len(problems) > SHOWN)
-        )
+        lines = problems[:SHOWN] + ["..."] * (len(problems) > SHOWN)
+        shown = f" {lines[0]}" if len(lines) == 1 else "\n  ".join(["", *lines])
         raise ValueError(f"{len(problems)} of {number} images without a {what}, the others have one:{shown}")
 
 

@@ -109,10 +109,8 @@ def _checked(settings: PredictSettings | Mapping[str, object] | None) -> Predict
     try:
         return PredictSettings.model_validate(settings)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ") for fault in error.errors()
-        )
-        raise ValueError(f"settings: {told}; give keys of the config's section prediction.") from None
+        told = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ") for fault in error.errors())
+        raise ValueError(f"settings: {'; '.join(told)}; give keys of the config's section prediction.") from None
 
 
 def check_rgb(rgb: np.ndarray) -> np.ndarray:
