@@ -104,7 +104,8 @@ def test_the_maps_lie_side_by_side_over_the_image_to_be_looked_at(weights, image
     for number, (name, labels) in enumerate(zip(NAMES, LABELS, strict=True)):
         height, width = photograph(number).shape[:2]
         picture = read_rgb((images.parent / "out/overlay" / name).with_suffix(".png"))
-        assert picture.shape == (height, width * len(labels.split(";")), 3)
+        assert picture.shape[0] > height  # the classes stand below
+        assert picture.shape[1] >= width * len(labels.split(";"))
 
 
 def test_what_is_there_is_kept_unless_its_image_or_labels_have_changed(weights, images, capsys):

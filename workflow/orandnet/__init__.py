@@ -12,6 +12,8 @@ from importlib import import_module
 def load(path, *, variant="ms_crf", device="auto", settings=None):
     """Return a trained segmenter for images as arrays, with `class_names`, `predict(rgb)` and `probabilities(rgb)`.
 
+    Also asks torch for reproducible kernels, in the whole process.
+
     Args:
         path: `weights.safetensors` of a segmenter.
         variant: ss or ms (one scale, or several with mirror images), ss_crf or ms_crf (and a dense CRF).

@@ -56,17 +56,19 @@ def run(
         say("cam: raw_background is left out, since new images have no inter-pixel labels of a seed source")
         chosen = chosen.model_copy(update={"raw_background": False})
     say(f"cam: {len(found)} images, {classifier.settings.kind}, on {where}; {origin}, see {MADE_WITH}")
+    names = ["background", *classifier.class_names]
     made_with = {
         "command": "cam",
         "weights_sha256": sha256(weights),
-        "classes": ["background", *classifier.class_names],
+        "classes": names,
         "images": str(Path(images).resolve()),
         "settings": chosen.model_dump(mode="json"),
         "code": fingerprint("orandnet.cam.folder"),
     }
     place(classifier.network, where)
     with FolderRecord(Path(output), made_with, {"weights": str(weights), "versions": versions()}) as record:
-        problems = cam_folder(classifier, found, classes, CamFolder(record, overlay=overlay), chosen, where)
+        folder = CamFolder(record, names, overlay=overlay)
+        problems = cam_folder(classifier, found, classes, folder, chosen, where)
     refuse_left_out(problems, len(found), what="CAM")
 
 

@@ -1,7 +1,7 @@
 """CAMs of a folder of new images, a file for each; what is there is kept, what cannot be read is named and left out."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ from orandnet.maps.grid import resize_scores
 class CamFolder:
     """The files of new images: `<image>.npz`, and with `overlay` a picture under `overlay/`."""
 
-    def __init__(self, record: FolderRecord, *, overlay: bool):
-        """Keep the record of the output folder."""
-        self.record, self._overlay = record, overlay
+    def __init__(self, record: FolderRecord, class_names: Sequence[str], *, overlay: bool):
+        """Keep the record of the output folder, and the names of the classes by mask id."""
+        self.record, self._class_names, self._overlay = record, class_names, overlay
 
     def files(self, image: NewImage) -> list[Path]:
         """Return the files of an image."""
@@ -40,15 +40,19 @@ class CamFolder:
         """
         *pictures, path = self.files(image)
         if pictures:
-            from orandnet.maps.pictures import heat_map, save_picture  # waits for matplotlib
-
-            rgb = read_rgb(image.path, cam.size)
-            maps = [heat_map(rgb, scores) for scores in resize_scores(cam.scores, cam.size)]
-            save_picture(np.concatenate(maps, axis=1), pictures[0])
+            self._write_overlay(pictures[0], read_rgb(image.path, cam.size), cam)
         file = io.BytesIO()
         np.savez_compressed(file, classes=cam.classes, scores=cam.scores.astype(np.float16), size=np.array(cam.size))
         with atomic_path(path) as temporary:
             temporary.write_bytes(file.getvalue())
+
+    def _write_overlay(self, path: Path, rgb: np.ndarray, cam: Cam) -> None:
+        """Write the maps over the image from left to right, and from left to right below them their classes."""
+        from orandnet.maps.pictures import heat_map, save_picture, with_names  # waits for matplotlib
+
+        maps = [heat_map(rgb, scores) for scores in resize_scores(cam.scores, cam.size)]
+        names = [(self._class_names[mask_id], None) for mask_id in cam.classes.tolist()]
+        save_picture(with_names(np.concatenate(maps, axis=1), names), path)
 
 
 def cam_folder(

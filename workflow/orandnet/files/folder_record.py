@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orandnet.files.atomic import atomic_path
 from orandnet.files.manifest import digest
+from orandnet.files.picture import MOST_BYTES as MOST_IMAGE_BYTES
 from orandnet.files.regular import read_regular
 
 MADE_WITH, DONE = "made_with.json", "images.csv"
@@ -79,7 +80,7 @@ class FolderRecord:
         if image not in self.done or not all(file.is_file() for file in files):
             return False
         try:
-            return self.done[image] == (labels, digest(read_regular(path, what="image")))
+            return self.done[image] == (labels, digest(read_regular(path, what="image", most_bytes=MOST_IMAGE_BYTES)))
         except ValueError:
             return False  # it will be named when it is read
 

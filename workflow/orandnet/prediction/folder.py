@@ -78,7 +78,7 @@ def predict_folder(
             started.append((image.name, sha256))
             yield wanted.outputs(image, folder), found, before_crf
 
-    write = partial(write_outputs, variant=model.variant, **model.refinement)
+    write = partial(write_outputs, class_names=model.class_names, variant=model.variant, **model.refinement)
     for _ in ordered_starmap(write, items(), processes=max(0, threads - 1)):
         record.add(*started.popleft())
     return problems
