@@ -13,7 +13,7 @@ def test_a_mask_lies_half_over_the_image_and_the_background_shows_it_whole():
     picture = mask_over(RGB, mask)
     assert picture.dtype == np.uint8
     np.testing.assert_array_equal(picture[:, :20], RGB[:, :20])
-    expected = np.round((RGB[:, 20:].astype(float) + [128, 0, 0]) / 2 + 0.01)
+    expected = np.round((RGB[:, 20:] + np.array([128.0, 0, 0])) / 2 + 0.01)
     np.testing.assert_array_equal(picture[:, 20:], expected)
 
 

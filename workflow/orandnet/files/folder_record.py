@@ -21,7 +21,7 @@ SHA256 = 64  # digits
 
 
 class FolderRecord:
-    """The record of one folder, open for more rows; to be used in a `with` block.
+    """The record of one folder, which takes more rows in a `with` block.
 
     Attributes:
         folder: the folder.
@@ -51,10 +51,10 @@ class FolderRecord:
             with atomic_path(folder / MADE_WITH) as temporary:
                 temporary.write_text(f"{content}\n", encoding="utf-8")
         self._write()  # a row that was cut off when the work was killed is gone
-        self._file = (folder / DONE).open("a", newline="", encoding="utf-8", errors="surrogateescape")
 
     def __enter__(self) -> "FolderRecord":
-        """Return the record."""
+        """Return the record, open for more rows."""
+        self._file = (self.folder / DONE).open("a", newline="", encoding="utf-8", errors="surrogateescape")
         return self
 
     def __exit__(self, *error: object) -> None:
