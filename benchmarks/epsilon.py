@@ -54,7 +54,7 @@ def measured(
     weights: Path, records: list[Record], truth: GroundTruth, settings: Settings, class_names: tuple[str, ...]
 ) -> dict:
     """Return name -> (best mIoU in percent, median and lowest peak), and `range` -> quantiles of the raw ranges."""
-    network, trained = load_classifier(weights, class_names)
+    network, trained, _ = load_classifier(weights, class_names)
     number = len(class_names) + 1
     totals = {name: np.zeros((len(THRESHOLDS), number, number), dtype=np.int64) for name in NORMALISATIONS}
     peaks: dict[str, list[float]] = {name: [] for name in NORMALISATIONS}

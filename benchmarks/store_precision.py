@@ -118,7 +118,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     config = load(yaml.safe_load(CONFIG.read_text()))
-    network, _ = load_classifier(arguments.weights)
+    network = load_classifier(arguments.weights).network
     with TemporaryDirectory() as name:
         index, truth = Path(name) / "train_aug.csv", Path(name) / "ground_truth" / "train_aug.json"
         make_all(Path(name), config.dataset.model_copy(update={"limit": arguments.limit}))

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
@@ -120,10 +120,11 @@ def test_help_says_what_a_command_does_and_each_option_from_the_docstring_alone(
 
 
 def test_every_option_of_every_command_has_a_line_of_help():
-    for stage in (*cli.STAGES, *cli.TOOLS):
-        for function in cli.commands_of(stage).values():
-            actions = make_parser(stage, function)._actions
-            assert [action.dest for action in actions if not action.help] == [], (stage, function.__name__)
+    modules = [cli.TOOL_MODULES.get(name, f"{name}.stage") for name in (*cli.STAGES, *cli.TOOLS)]
+    for module in (*modules, *cli.BY_OPTION.values()):
+        for function in import_module(f"orandnet.{module}").COMMANDS.values():
+            actions = make_parser(module, function)._actions
+            assert [action.dest for action in actions if not action.help] == [], (module, function.__name__)
             assert description(function)
 
 
@@ -305,7 +306,7 @@ def test_a_command_hands_on_all_it_prints_and_how_it_ended(tmp_path):
 # a Python of which no folder has the package
 WITHOUT = """
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 sys.path[:] = [folder for folder in sys.path if not (Path(folder) / "orandnet").is_dir()]

@@ -278,3 +278,14 @@ def test_the_stage_writes_the_same_maps_in_shards_as_in_one_file(data_set, netwo
     assert parts.image_ids == whole.image_ids == ["a", "b", "c"]
     for image_id in whole.image_ids:
         np.testing.assert_array_equal(parts[image_id].scores, whole[image_id].scores)
+
+
+def test_a_list_without_training_images_is_an_error_and_leaves_no_shard(data_set, networks):
+    folder, _ = data_set
+    metadata = {"classifier": TRAINED["cnn"].canonical_json(), "classes": encode(list("wxyz"))}
+    save_weights(folder / "w.safetensors", networks["cnn"].state_dict(), metadata)
+    index, output = folder / "index.csv", folder / "1-of-1.npz"
+    index.write_text(index.read_text().replace(",train,", ",val,"))
+    with pytest.raises(ValueError, match=r"no image is in the split 'train_aug' \(it has val\)"):
+        run(index=index, weights=folder / "w.safetensors", output=output, settings=Settings(), device="cpu")
+    assert not output.exists()

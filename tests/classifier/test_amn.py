@@ -211,7 +211,7 @@ def test_a_saved_network_gives_the_same_logits_again(tmp_path, network, rgb):
     settings = Settings.model_validate(SMALL)
     metadata = {"classifier": settings.canonical_json(), "classes": encode(["x", "y", "z"])}
     save_weights(tmp_path / "w", network.state_dict(), metadata)
-    loaded, found = load_classifier(tmp_path / "w")
+    loaded, found, _ = load_classifier(tmp_path / "w")
     assert found == settings
     assert not loaded.training
     with torch.no_grad():
@@ -292,7 +292,7 @@ def test_a_short_training_lifts_the_cam_of_the_object_above_its_surroundings(dat
     )
     job = TrainingJob(folder / "w.safetensors", folder / "history.csv", folder / ".state", key="key", device="cpu")
     run(index=folder / "index.csv", labels=[folder / "labels/1-of-1.csv"], settings=settings, job=job)
-    network, trained = load_classifier(folder / "w.safetensors")
+    network, trained, _ = load_classifier(folder / "w.safetensors")
     cams = make_cams(network, records, CamSettings(scales=[1.0], normalise="min_max"), trained, torch.device("cpu"))
     for cam in cams:
         inside = np.zeros(cam.scores.shape[1:], bool)

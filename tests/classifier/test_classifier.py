@@ -39,7 +39,7 @@ def test_a_saved_classifier_gives_the_same_logits_again(tmp_path, kind):
     network = network_of(KINDS[kind]).eval()
     metadata = {"classifier": settings.canonical_json(), "classes": encode(["a", "b", "c"])}
     save_weights(tmp_path / "w", network.state_dict(), metadata)
-    loaded, found = load_classifier(tmp_path / "w")
+    loaded, found, _ = load_classifier(tmp_path / "w")
     assert found == settings
     assert not loaded.training
     with torch.no_grad():

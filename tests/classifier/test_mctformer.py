@@ -123,7 +123,7 @@ def test_a_saved_mctformer_comes_back_without_its_pretrained_weights(tmp_path):
     named = Settings.model_validate({**V2, "backbone": {"model": "test_vit", "weights": str(tmp_path / "gone")}})
     metadata = {"classifier": named.canonical_json(), "classes": encode(list("abcd"))}
     save_weights(tmp_path / "w", network.state_dict(), metadata)
-    loaded, found = load_classifier(tmp_path / "w")
+    loaded, found, _ = load_classifier(tmp_path / "w")
     assert found == named
     with torch.no_grad():
         for name, logits in network(images()).items():

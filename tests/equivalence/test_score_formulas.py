@@ -5,7 +5,7 @@ import pytest
 
 from orandnet.evaluation.confusion import confusion_matrix, scores
 from orandnet.fusion.members import offset_scores
-from orandnet.fusion.probability import and_cam, or_cam
+from orandnet.fusion.probability import OPERATORS
 
 CNN = np.array([[0.0, 0.1, 0.5], [0.9, 1.0, 0.3]], dtype=np.float32)
 VIT = np.array([[0.0, 0.8, 0.25], [1.0, 1.0, 0.05]], dtype=np.float32)
@@ -26,8 +26,8 @@ def test_or_and_and_with_the_offset(clip, either, both):
         b = min(b, 1.0) if clip else b
         assert either[row][column] == pytest.approx(a + b - a * b, abs=1e-6)
         assert both[row][column] == pytest.approx(a * b, abs=1e-6)
-    np.testing.assert_allclose(or_cam(CNN, raised), either, atol=1e-6)
-    np.testing.assert_allclose(and_cam(CNN, raised), both, atol=1e-6)
+    np.testing.assert_allclose(OPERATORS["or"](CNN, raised), either, atol=1e-6)
+    np.testing.assert_allclose(OPERATORS["and"](CNN, raised), both, atol=1e-6)
 
 
 TRUTH = [0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 255, 255]

@@ -13,6 +13,7 @@ from orandnet.crf.dense_crf import CrfSettings
 from orandnet.files.store import CamStore, write_shard
 from orandnet.fusion import and_cam, mean_cam, or_cam, sum_cam
 from orandnet.fusion.members import align, offset_scores
+from orandnet.fusion.probability import OPERATORS
 from orandnet.fusion.settings import Settings
 from orandnet.fusion.stage import run
 from orandnet.irn.labels import ir_label
@@ -124,6 +125,37 @@ def test_shapes_must_agree_and_something_must_be_given(fuse):
         fuse()
 
 
+HALF = np.full((1, 2, 2), 0.5, np.float32)
+
+
+@pytest.mark.parametrize("fuse", [*FUSIONS, sum_cam])
+@pytest.mark.parametrize(
+    ("cams", "message"),
+    [
+        (([HALF, HALF],), r"CAM 1 is a list; give each CAM by itself, or_cam\(a, b\) or or_cam\(\*cams\)"),
+        ((HALF, HALF.tolist()), "CAM 2 is a list"),
+        (((HALF, HALF),), "CAM 1 is a tuple"),
+        ((HALF, 0.5), "CAM 2 is a float; give numpy or torch arrays"),
+        ((HALF, None), "CAM 2 is a NoneType"),
+        ((HALF, torch.from_numpy(HALF)), "arrays of numpy, torch; convert them to one kind"),
+        ((HALF, 2.5 * HALF), "scores of CAM 2 reach from 1.25 to 1.25, a CAM lies in .0, 1.; normalise it"),
+        ((torch.from_numpy(HALF - 1),), "scores of CAM 1 reach from -0.5 to -0.5"),
+        ((HALF * np.nan,), "reach from nan to nan"),
+        ((HALF, (255 * HALF).astype(np.uint8)), "CAM 2 holds uint8, not floats"),
+        ((torch.ones(1, 2, 2, dtype=torch.bool),), "CAM 1 holds torch.bool, not floats"),
+    ],
+)
+def test_what_is_no_cam_is_told_by_its_number(fuse, cams, message):
+    with pytest.raises(ValueError, match=message):
+        fuse(*cams)
+
+
+def test_rounding_at_1_and_images_without_labels_are_no_faults():
+    above = np.nextafter(np.float32(1), np.float32(2)) * np.ones((1, 2, 2), np.float32)
+    assert and_cam(above, HALF).max() <= 0.5 + ROUNDING
+    assert or_cam(np.zeros((0, 2, 2)), np.zeros((0, 2, 2))).shape == (0, 2, 2)
+
+
 @given(st.permutations([1, 4, 9]), st.permutations([1, 4, 9]))
 def test_align_brings_scores_of_one_class_together_whatever_their_order(first, second):
     cams = {
@@ -188,8 +220,8 @@ def test_the_stage_raises_the_members_that_have_an_offset(shards, tmp_path, clip
         offset_scores(CamStore([path])["x1"].scores, settings.offsets.get(name, 0.0), clip=clip)
         for name, path in shards.items()
     ]
-    np.testing.assert_allclose(stores["and"]["x1"].scores, and_cam(*raised), atol=1e-3)
-    np.testing.assert_allclose(stores["or"]["x1"].scores, or_cam(*raised), atol=1e-3)
+    np.testing.assert_allclose(stores["and"]["x1"].scores, OPERATORS["and"](*raised), atol=1e-3)
+    np.testing.assert_allclose(stores["or"]["x1"].scores, OPERATORS["or"](*raised), atol=1e-3)
 
 
 def test_several_offsets_without_clipping_may_raise_the_and_above_their_sum(tmp_path):

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from hostile.cases import CASES, PLACES
+from hostile.intruders import INTRUDERS
+from new_images import write_images, write_segmenter
 from orandnet.cli import main
+from orandnet.files.mask import read_mask
 
 SECONDS = 20  # on a machine with other work; a case takes hundredths
 MEMORY = 3 * 2**29  # bytes beyond what the tests hold
@@ -60,3 +63,27 @@ def test_it_is_refused_in_one_line_with_its_name(tmp_path, capsys, case):
     assert "0x7f" not in line  # an address in memory tells nobody anything
     left = [path.name for path in (tmp_path / "out").glob("**/*") if path.is_file()]
     assert left == []
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_segmenter(tmp_path_factory.mktemp("weights") / "weights.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", [name for name in INTRUDERS if name != "a folder"])
+def test_among_new_images_it_is_left_out_in_one_line_with_its_name(tmp_path, capsys, weights, name):
+    images, output = write_images(tmp_path / "images", "a0.jpg", "a2.jpg"), tmp_path / "out"
+    INTRUDERS[name].put(images / "a1.jpg")
+    options = ["--images", str(images), "--output", str(output), "--variant", "ss", "--device", "cpu"]
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--weights", str(weights), *options])
+    assert stop.value.code == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("orandnet ")]
+    words = INTRUDERS[name].as_picture
+    assert f"1 of 3 images without a mask, the others have one: {images}/a1.jpg: " in line
+    assert words in line
+    assert {path.name: read_mask(path).shape for path in output.glob("*.png")} == {
+        "a0.png": (20, 31),
+        "a2.png": (21, 30),
+    }

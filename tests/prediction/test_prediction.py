@@ -200,6 +200,18 @@ def test_a_segmenter_of_other_classes_is_refused(data_set, settings, network):
         prediction.trained_network(weights, read_index(data_set / "dataset" / "index.csv"))
 
 
+@pytest.mark.parametrize("split", ["train_aug", "test", "vall"])
+def test_a_split_without_images_is_an_error_and_leaves_no_list(data_set, settings, network, split):
+    weights, output = data_set / "w.safetensors", data_set / "out" / "1-of-1.csv"
+    save_weights(weights, network.state_dict(), describe(settings, ("cat", "dog")))
+    lines = (data_set / "dataset/index.csv").read_text().splitlines()
+    (data_set / "dataset/val.csv").write_text("\n".join(line for line in lines if ",train," not in line) + "\n")
+    options = {"weights": weights, "output": output, "settings": PredictSettings(), "device": "cpu"}
+    with pytest.raises(ValueError, match=f"split.*'{split}'"):
+        prediction.run(index=data_set / "dataset/val.csv", split=split, **options)
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("scales", [(), (0.5, 2.0), (0.0, 1.0)])
 def test_scales_must_hold_1(scales):
     with pytest.raises(ValidationError):

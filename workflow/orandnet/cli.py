@@ -39,16 +39,20 @@ STAGES = {
 }
 TOOLS = {  # commands that are no stage
     "check": "list all that is wrong with a config, its data and weights, before anything is trained",
+    "predict": "segment new images with a trained segmenter",
     "where": "print the folder of a config's run",
     "clean": "remove the folder of a config's run, or what in it is out of date",
     "reference": "write the config's schema and key reference",
 }
 TOOL_MODULES = {
     "check": "check.command",
+    "predict": "prediction.command",
     "where": "config.where",
     "clean": "clean.command",
     "reference": "config.reference",
 }
+# where a tool has the name of a stage: the option that only the tool knows
+BY_OPTION = {("cam", "--images"): "cam.command"}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -106,13 +110,12 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
     return others
 
 
-def commands_of(stage: str) -> dict[str, Callable]:
-    """Return the functions of a stage or a tool, by the name of the command; "" is that without one."""
-    return import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
-
-
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = commands_of(stage)
+    module = TOOL_MODULES.get(stage, f"{stage}.stage")
+    for (name, option), tool in BY_OPTION.items():
+        if name == stage and option in (argument.split("=")[0] for argument in arguments):
+            module, arguments = tool, ["--help"] if {"-h", "--help"} & set(arguments) else arguments
+    commands = import_module(f"orandnet.{module}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments

@@ -23,6 +23,8 @@ def run(
 ) -> None:
     """Write the CAMs of this shard's images, each for the image's own labels only.
 
+    CAMs of images outside any data set: give their folder with --images, see `orandnet cam --images --help`.
+
     Args:
         index: train_aug.csv of the data set.
         weights: of a classifier.
@@ -43,8 +45,8 @@ def run(
 
     where = select_device(device)
     images = read_index(index)
-    network, trained = load_classifier(weights, images.class_names)
-    records = shard_slice(images.subset("train_aug"), shard)
+    network, trained, _ = load_classifier(weights, images.class_names)
+    records = shard_slice(images.filled_subset("train_aug", index), shard)
     made = cams(place(network, where), records, settings, trained, where, _seed_labels(labels, settings, trained.kind))
     write_shard(output, warned_if_flat(track(made, "cam", len(records)), "cam"))
 
@@ -71,7 +73,7 @@ def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: s
         ValueError: names the first files that are missing or do not fit the index, and says how many there are.
     """
     images = read_index(index)
-    records = shard_slice(images.subset("train_aug"), shard)
+    records = shard_slice(images.filled_subset("train_aug", index), shard)
     cams = imported_cams(records, images.class_names, settings)
     write_shard(output, warned_if_flat(track(cams, "import", len(records)), "cam import"))
 

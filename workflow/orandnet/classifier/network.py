@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -36,8 +37,16 @@ def start_classifier(settings: Settings, num_foreground: int, *, initial_weights
     return network
 
 
-def load_classifier(path: Path, class_names: Sequence[str] | None = None) -> tuple[nn.Module, Settings]:
-    """Return a trained classifier in inference mode, and its settings, from a weights file.
+class Trained(NamedTuple):
+    """A trained classifier: the network in inference mode, its settings, and its classes without background."""
+
+    network: nn.Module
+    settings: Settings
+    class_names: tuple[str, ...]
+
+
+def load_classifier(path: Path, class_names: Sequence[str] | None = None) -> Trained:
+    """Return the classifier of a weights file.
 
     Args:
         path: the file.
@@ -53,4 +62,4 @@ def load_classifier(path: Path, class_names: Sequence[str] | None = None) -> tup
     classes = described_classes(path, metadata, class_names)
     network = create_classifier(without_pretraining(settings), len(classes))
     fill_network(network, weights, path)
-    return network.eval(), settings
+    return Trained(network.eval(), settings, classes)

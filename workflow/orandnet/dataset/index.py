@@ -53,6 +53,17 @@ class Index:
             raise ValueError(f"split: {name!r} is unknown; choose one of {', '.join(_SPLITS_OF)}.")
         return [record for record in self.records if record.split in _SPLITS_OF[name]]
 
+    def filled_subset(self, name: str, path: Path) -> list[Record]:
+        """Return `subset`, from which something is to be made; ValueError if it is empty, `path` being the list."""
+        records = self.subset(name)
+        if not records:
+            held = ", ".join(sorted({record.split for record in self.records})) or "none"
+            raise ValueError(
+                f"{path}: no image is in the split {name!r} (it has {held}); choose a split that has images, or the "
+                "list of that split."
+            )
+        return records
+
 
 def read_index(path: Path) -> Index:
     """Read a part's list or index.csv, and the class names beside it; where masks lie is not kept."""

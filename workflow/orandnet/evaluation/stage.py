@@ -61,7 +61,7 @@ def cam(
     images, grid = read_index(index), even_thresholds(settings.num_thresholds)
     free = {"background_threshold": background_threshold, "otsu": read_thresholds(otsu).background_threshold}
     thresholds = np.append(grid, [*free.values()])
-    records, truth = _records(images, split, index), GroundTruth(index, ground_truth)
+    records, truth = images.filled_subset(split, index), GroundTruth(index, ground_truth)
     confusion = _sweep(images, records, CamStore(cams), truth, thresholds)
     by_threshold = scores(confusion[: len(grid)])
     curve, predicted = curve_of(grid, by_threshold), np.isfinite(by_threshold.precision).sum(-1)
@@ -102,7 +102,7 @@ def prediction(
     images, truth, predicted = read_index(index), GroundTruth(index, ground_truth), MaskList(masks)
     shape = (images.num_classes, images.num_classes)
     confusions = {variant: np.zeros(shape, dtype=np.int64) for variant in predicted.variants}
-    for record in track(_records(images, split, index), f"evaluation of {split}"):
+    for record in track(images.filled_subset(split, index), f"evaluation of {split}"):
         true = truth.read(record.image_id)
         for variant, confusion in confusions.items():
             mask = predicted.read(record.image_id, variant)
@@ -130,13 +130,6 @@ def _sweep(
             num_classes=images.num_classes,
         )
     return total
-
-
-def _records(images: Index, split: str, path: Path) -> list[Record]:
-    records = images.subset(split)
-    if not records:
-        raise ValueError(f"{path}: no image is in the split {split!r}; choose a split that has images.")
-    return records
 
 
 def _warn(confusion: np.ndarray, images: Index, what: str) -> None:

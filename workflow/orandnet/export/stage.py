@@ -72,7 +72,7 @@ def voc(*, index: Path, masks: list[Path], output: Path, settings: FolderSetting
         settings: links or copies of the images.
     """
     images, file_ids, folder = read_index(index), read_file_ids(index), output.parent
-    records = images.subset("train_aug")
+    records = images.filled_subset("train_aug", index)
     place_images(folder, records, settings.images)
     write_lists(folder, records, images.class_names)
     write_description(folder, file_class_names(images.class_names, file_ids), num_images=len(records))

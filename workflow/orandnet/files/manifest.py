@@ -20,6 +20,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest(content: bytes) -> str:
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def input_hashes(paths: dict[str, list[Path]]) -> dict[str, dict[str, str]]:
     """Return parameter name -> path -> SHA-256.
 

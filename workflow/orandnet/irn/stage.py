@@ -49,7 +49,7 @@ def labels(
         otsu: otsu.json of the method, which gives the thresholds that the settings do not name.
         shard: which part, as 2-of-4: the second of four.
     """
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     store = CamStore(cams)
     write_mask_list(output, _write_labels(records, store, output.parent, with_thresholds(settings, otsu)))
 
@@ -118,7 +118,7 @@ def train(
     from orandnet.training.task import train as train_network
     from orandnet.training.windows import LabelledWindows
 
-    records, masks = read_index(index).subset("train_aug"), MaskList(labels)
+    records, masks = read_index(index).filled_subset("train_aug", index), MaskList(labels)
 
     def task() -> Task:
         network = start_network(settings, initial_weights=initial_weights)
@@ -166,7 +166,7 @@ def walk(
 
     torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
 
 

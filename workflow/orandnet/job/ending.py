@@ -36,13 +36,20 @@ def in_one_line(error: BaseException) -> str | None:
         return f"{name}{what}; {_REMEDIES.get(error.errno, 'mend that and run again')}."
     if isinstance(error, ValueError):
         return str(error)
-    # torch tells lack of memory by errors of its own
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
+    if is_lack_of_memory(error):
         return (
             f"not enough memory ({(str(error).splitlines() or ['MemoryError'])[0][:200]}); give the job more, or lower "
             "batch_size, crop_size or scales."
         )
     return None
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory, of the machine or of a GPU, was not enough."""
+    # torch tells it by errors of its own
+    return (
+        isinstance(error, MemoryError) or "allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError"
+    )
 
 
 def run_to_the_end(main: Callable[[], None]) -> NoReturn:

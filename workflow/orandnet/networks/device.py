@@ -26,9 +26,14 @@ def select_device(name: str) -> torch.device:
     if name.startswith("cuda") and not available:
         raise ValueError(f"device: {name!r} was asked for, but torch sees no GPU; use cpu or auto.")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
-        raise ValueError(f"device: {name!r} is unknown; use auto, cpu, cuda or cuda:<number>.") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device: {name!r} is unknown; use auto, cpu, cuda or cuda:<number>.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device: {name!r} is not there, torch sees {torch.cuda.device_count()} GPUs; use another.")
+    return device
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:

@@ -4,11 +4,41 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orandnet.networks.device import mixed_precision
+from orandnet.prediction.settings import PredictSettings
 from orandnet.segmenter.scale_schedule import rescale_rgb
 from orandnet.training.augment import to_tensor
 
 # either way divided by the sum over the classes at the end: the mean, and maxima that sum to 1 again
 FUSIONS = {"mean": torch.add, "max": torch.maximum}
+
+
+def probabilities_for(
+    network: nn.Module, rgb: np.ndarray, variants: tuple[str, ...], settings: PredictSettings, device: torch.device
+) -> dict[str, np.ndarray]:
+    """Return the probabilities `ss` and `ms` of an image, of which those that `variants` need are right.
+
+    The other scales are left out where no variant asks for them. The mirrored image is not, as long as
+    `settings.variants` want it: a network's sums may depend on how many images it sees at once, and a variant by itself
+    is to have the bytes that it has among all of a run.
+
+    Args:
+        network: as in `class_probabilities`.
+        rgb: (H, W, 3) uint8 of any size.
+        variants: names such as ms_crf.
+        settings: of the prediction.
+        device: where the network is.
+    """
+    multi_scale, mirrored = (any(name.startswith("ms") for name in names) for names in (variants, settings.variants))
+    with mixed_precision(device, settings.precision):
+        return class_probabilities(
+            network,
+            rgb,
+            scales=settings.scales if multi_scale else (1.0,),
+            flip=settings.flip and (multi_scale or mirrored),
+            fusion=settings.fusion,
+            device=device,
+        )
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ import numpy as np
 from orandnet.crf.dense_crf import CrfSettings, crf_from_probabilities
 
 
-def variant_masks(
+def variant_scores(
     rgb: np.ndarray,
     probabilities: dict[str, np.ndarray],
     *,
@@ -16,7 +16,7 @@ def variant_masks(
     crf: CrfSettings,
     min_probability: float,
 ) -> dict[str, np.ndarray]:
-    """Return the mask of each variant, (H, W) uint8 mask ids.
+    """Return the class probabilities of each variant, (C, H, W) float32 in [0, 1] that sum to 1 at every pixel.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -31,4 +31,14 @@ def variant_masks(
         together = np.stack([scores[variant] for variant in refined])
         together = crf_from_probabilities(rgb, together, settings=crf, min_probability=min_probability)
         scores |= dict(zip(refined, together, strict=True))
-    return {variant: values.argmax(axis=0).astype(np.uint8) for variant, values in scores.items()}
+    return scores
+
+
+def variant_masks(rgb: np.ndarray, probabilities: dict[str, np.ndarray], **how: object) -> dict[str, np.ndarray]:
+    """Return the mask of each variant, (H, W) uint8 mask ids; the arguments are those of `variant_scores`."""
+    return {name: mask_of(scores) for name, scores in variant_scores(rgb, probabilities, **how).items()}
+
+
+def mask_of(scores: np.ndarray) -> np.ndarray:
+    """Return the most probable class of each pixel, (H, W) uint8, of (C, H, W) probabilities."""
+    return scores.argmax(axis=0).astype(np.uint8)

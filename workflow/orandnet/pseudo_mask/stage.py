@@ -51,7 +51,7 @@ def run(
         background_threshold=settings.background_threshold,
         otsu=read_thresholds(otsu).background_threshold if otsu else None,
     )
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     shares: list[float] = []
     write_mask_list(output, _masks(records, CamStore(cams), output.parent, chosen, shares))
     _save_choice(threshold_output, settings.threshold_rule, chosen, shares)
@@ -67,7 +67,7 @@ def otsu(*, index: Path, cams: list[Path], output: Path, settings: OtsuSettings)
         settings: what the scores are made of.
     """
     store, counts = CamStore(cams), np.zeros(BINS, dtype=np.int64)
-    for record in track(read_index(index).subset("train_aug"), "otsu"):
+    for record in track(read_index(index).filled_subset("train_aug", index), "otsu"):
         counts += histogram(store[record.image_id].scores, settings.form, settings.members)
     if not counts.any():
         raise ValueError(f"{index}: no training image has a label, so there are no scores; check the labels.")
