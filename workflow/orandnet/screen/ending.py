@@ -12,6 +12,7 @@ from orandnet.files.places import place
 from orandnet.report.page.jobs import Job, costs, warned
 from orandnet.screen.finished import finished_jobs
 
+TABLES = ("table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling")
 HINDSIGHT = "best_miou"
 RULES = {"otsu": "Otsu", "fixed": "fixed", HINDSIGHT: "best †", "precision_ge_recall": "prec. ≥ recall †"}
 NOTE = "† the threshold was chosen on the true masks: no result, but what would have been the best"
@@ -35,10 +36,10 @@ def ending(config: Config, *, with_results: bool = True) -> str:
         jobs = finished_jobs(config)
     except ValueError as error:  # no reason to let a run fail that is finished
         return f"\n{error}"
-    parts = [*tables(config), times(jobs), warnings(jobs)]
-    return "\n".join(
-        ["", *(f"{part}\n" for part in parts if part), places(config)] if with_results else ["", *parts[-2:]]
-    )
+    facts = [times(jobs), warnings(jobs)]
+    if not with_results:
+        return "\n" + "\n\n".join(facts)
+    return "\n" + "\n\n".join([*tables(config), *facts, places(config)])
 
 
 def tables(config: Config) -> Iterator[str]:
@@ -46,10 +47,7 @@ def tables(config: Config) -> Iterator[str]:
     if not config.dataset.scored:
         yield "Nothing was scored: the data set has no true masks (dataset.masks)."
         return
-    rows = {
-        name: _rows(config, name) for name in ("table1_pseudo_masks", "table2_segmentation", "table3_scale_scheduling")
-    }
-    masks, segmented, schedules = rows.values()
+    masks, segmented, schedules = (_rows(config, name) for name in TABLES)
     if masks:
         rule = config.pseudo_mask.threshold_rule
         cells = _masks(masks, [rule] if rule == HINDSIGHT else [rule, HINDSIGHT])
@@ -83,13 +81,13 @@ def _value(row: dict[str, str], column: str) -> str:
 
 
 def _aligned(cells: Cells) -> str:
-    """Return lines with columns of equal width, the first to the left and numbers to the right."""
+    """Return lines with columns of equal width, the first to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  "
-        + "   ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
-        for pairs in (list(zip(line, widths, strict=True)) for line in cells)
+    lines = (
+        (line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)))
+        for line in cells
     )
+    return "\n".join("  " + "   ".join(line) for line in lines)
 
 
 def times(jobs: Iterable[Job]) -> str:
@@ -119,9 +117,7 @@ def warnings(jobs: Iterable[Job]) -> str:
         kinds.setdefault((warning.stage, warning.code), []).extend([warning.message] * len(warning.artifacts))
     if not kinds:
         return "No warnings"
-    lines = [
-        f"  {messages[0]}{f' [and {len(messages) - 1} like it]' * (len(messages) > 1)}" for messages in kinds.values()
-    ]
+    lines = [f"  {its[0]}{f' [and {len(its) - 1} like it]' if its[1:] else ''}" for its in kinds.values()]
     return "\n".join([f"Warnings: {sum(map(len, kinds.values()))}", *lines])
 
 

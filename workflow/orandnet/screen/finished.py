@@ -6,7 +6,7 @@ from orandnet.config.sections import Config
 from orandnet.files.manifest import manifest_path
 from orandnet.files.places import all_shards, first_shards
 from orandnet.plan.jobs import made
-from orandnet.report.page.jobs import Job, Warned, read_jobs, warned
+from orandnet.report.page.jobs import Job, Warned, read_job, warned
 
 
 def finished_jobs(config: Config) -> list[Job]:
@@ -18,7 +18,7 @@ def finished_jobs(config: Config) -> list[Job]:
         ValueError: names a manifest that cannot be read.
     """
     paths = (path for first in first_shards(made(config)) for path in all_shards(manifest_path(Path(first))))
-    return [job for path in paths if path.is_file() for job in read_jobs([path])]
+    return [read_job(path) for path in paths if path.is_file()]
 
 
 def run_warnings(config: Config) -> list[Warned]:

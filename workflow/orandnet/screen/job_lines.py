@@ -6,6 +6,7 @@ that writes to the terminal is exchanged when the jobs begin. Everything else th
 """
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,9 @@ OF_TERMINAL, OF_FILE = "DefaultStreamHandler", "DefaultLogFileHandler"  # names 
 # said of every job, or of none in particular
 SILENT = {"job_started", "job_finished", "progress", "shellcmd", "resources_info", "run_info"}
 SELECTING = "Select jobs to execute..."
+# of a job's shell, before the job's own record; the command stands between the two
+ENDED = re.compile(r"CalledProcessError.*\nCommand '.*' ((?:returned|died) [^']*)\.$", re.DOTALL)
+RULE_WIDTH = 21  # characters, of the longest name of a rule
 LONGEST_LOG = 30  # lines of the log of a failed job; a training says one every ten seconds
 
 
@@ -40,6 +44,7 @@ class JobLines(logging.StreamHandler):
         self.set_name(name)
         self.done, self.total, self.show_failed_logs = 0, total, show_failed_logs
         self.failures: dict[int, Failure] = {}  # a job that is tried again and succeeds is none
+        self.ended = ""
         self.last_words: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -49,6 +54,9 @@ class JobLines(logging.StreamHandler):
             self.done, self.total = record.done, record.total
         elif event == "job_finished":
             self.failures.pop(record.job_id, None)
+        elif found := ENDED.search(str(record.msg)) if event == "error" else None:
+            self.ended = found[1]
+            return
         if event in SILENT or record.msg == SELECTING:
             return
         super().emit(record)
@@ -65,14 +73,13 @@ class JobLines(logging.StreamHandler):
     def _of_start(self, record: logging.LogRecord) -> str:
         """Return how far the run is, the rule, and its log, which names the job and tells how far that is."""
         where = ", ".join(record.log) or ", ".join(f"{name}={value}" for name, value in record.wildcards.items())
-        left = self.total - self.done
-        return (
-            f"{_clock()}  {self.done:>{len(str(self.total))}} done, {left} left   {record.rule_name}  {where}".rstrip()
-        )
+        width = len(str(self.total))
+        far = f"{self.done:>{width}} done, {self.total - self.done:>{width}} left"
+        return f"{_clock()}  {far}   {record.rule_name:<{RULE_WIDTH}} {where}".rstrip()
 
     def _of_failure(self, record: logging.LogRecord) -> str:
         log = next((path for path in record.log if _lines(path)), "")
-        line = fault_in(_lines(log)) or _first_line(record.rule_msg) or "ended without a word"
+        line = fault_in(_lines(log), _first_line(record.rule_msg) or self.ended)
         failure = Failure(record.rule_name, log, line)
         self.failures[record.jobid] = failure
         shown = [f"{_clock()}  failed: {failure.rule}{f', {log} says:' if log else f': {line}'}"]
@@ -129,10 +136,11 @@ def last_words(failures: Mapping[int, Failure], log_of_snakemake: Iterable[str])
     return [str(failure) for failure in reversed(failures.values())]
 
 
-def fault_in(lines: list[str]) -> str:
-    """Return the line of a job's log that says what is wrong: the command's own, or else the last; "" if there is none."""
+def fault_in(lines: list[str], ended: str) -> str:
+    """Return what is wrong in one line: the command's own, or else its last one and how it `ended`."""
     said = [line for line in lines if line.startswith("orandnet ")]
-    return (said or [line for line in lines if line.strip()] or [""])[-1].strip()
+    last = [line.strip() for line in lines if line.strip()][-1:]
+    return said[-1] if said else "; ".join(filter(None, [*last, ended])) or "ended without a word"
 
 
 def _lines(path: str) -> list[str]:
