@@ -99,6 +99,16 @@ def test_a_job_that_was_tried_again_and_succeeded_did_not_fail(tmp_path):
     assert terminal.lines.last_words == ["failed: irn: SLURM status is: 'FAILED'"]
 
 
+def test_what_failed_is_known_at_the_end_also_where_failures_are_not_shown():
+    terminal = Terminal()
+    terminal.lines.addFilter(lambda record: getattr(record, "event", "") != "job_error")  # as --quiet does
+    terminal.fail(0, "cam", message="is wrong")
+    assert terminal.shown == []
+    end_failed(terminal.logger, [])
+    terminal.lines.close()
+    assert terminal.shown == ["failed: cam: is wrong"]
+
+
 def test_the_first_of_several_failures_comes_last_and_a_stop_is_none():
     terminal = Terminal()
     for jobid, rule in enumerate(("cam", "irn")):

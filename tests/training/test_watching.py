@@ -86,7 +86,6 @@ def scalars(folder):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_event_files_hold_each_step_once_after_a_stop_and_change_no_byte(tmp_path):
-    pytest.importorskip("tensorboard")
     plain, folder = train(tmp_path / "plain"), tmp_path / "events"
     stopping = after_steps(4, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit):

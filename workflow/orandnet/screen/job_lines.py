@@ -47,27 +47,27 @@ class JobLines(logging.StreamHandler):
         self.ended = ""
         self.last_words: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, unless it is one of many that say nothing."""
-        event = str(getattr(record, "event", None) or "")
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Follow what happens, also what --quiet leaves out, and write what it does not."""
+        event = _event(record)
         if event == "progress":
             self.done, self.total = record.done, record.total
         elif event == "job_finished":
             self.failures.pop(record.job_id, None)
+        elif event == "job_error":
+            self.failures[record.jobid] = self._failure(record)
         elif found := ENDED.search(str(record.msg)) if event == "error" else None:
             self.ended = found[1]
-            return
-        if event in SILENT or record.msg == SELECTING:
-            return
-        super().emit(record)
+            return False
+        return event not in SILENT and record.msg != SELECTING and super().handle(record)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return what is written of a record."""
-        event = str(getattr(record, "event", None) or "")
+        event = _event(record)
         if event == "job_info":
             return self._of_start(record)
         if event == "job_error":
-            return self._of_failure(record)
+            return self._of_failure(self.failures[record.jobid])
         return super().format(record)
 
     def _of_start(self, record: logging.LogRecord) -> str:
@@ -77,18 +77,18 @@ class JobLines(logging.StreamHandler):
         far = f"{self.done:>{width}} done, {self.total - self.done:>{width}} left"
         return f"{_clock()}  {far}   {record.rule_name:<{RULE_WIDTH}} {where}".rstrip()
 
-    def _of_failure(self, record: logging.LogRecord) -> str:
+    def _failure(self, record: logging.LogRecord) -> Failure:
         log = next((path for path in record.log if _lines(path)), "")
-        line = fault_in(_lines(log), _first_line(record.rule_msg) or self.ended)
-        failure = Failure(record.rule_name, log, line)
-        self.failures[record.jobid] = failure
-        shown = [f"{_clock()}  failed: {failure.rule}{f', {log} says:' if log else f': {line}'}"]
-        if log and self.show_failed_logs:
-            lines = _lines(log)
-            more = len(lines) - LONGEST_LOG
-            shown += [f"(after {more} lines)"] if more > 0 else []
-            shown += lines[-LONGEST_LOG:]
-        return "\n".join(shown)
+        return Failure(record.rule_name, log, fault_in(_lines(log), _first_line(record.rule_msg) or self.ended))
+
+    def _of_failure(self, failure: Failure) -> str:
+        """Return the end of the log of a job that failed."""
+        if not failure.log:
+            return f"{_clock()}  {failure}"
+        lines = _lines(failure.log) if self.show_failed_logs else []
+        more = len(lines) - LONGEST_LOG
+        before = [f"(after {more} lines)"] if more > 0 else []
+        return "\n".join([f"{_clock()}  failed: {failure.rule}, {failure.log} says:", *before, *lines[-LONGEST_LOG:]])
 
     def close(self) -> None:
         """Say the last words, which Snakemake's own would else follow."""
@@ -141,6 +141,10 @@ def fault_in(lines: list[str], ended: str) -> str:
     said = [line for line in lines if line.startswith("orandnet ")]
     last = [line.strip() for line in lines if line.strip()][-1:]
     return said[-1] if said else "; ".join(filter(None, [*last, ended])) or "ended without a word"
+
+
+def _event(record: logging.LogRecord) -> str:
+    return str(getattr(record, "event", None) or "")
 
 
 def _lines(path: str) -> list[str]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from orandnet.files.checkpoint import save_weights
 from orandnet.files.manifest import training_key
+from orandnet.job.progress import say
 from orandnet.job.training_job import TrainingJob
 from orandnet.networks.device import place, select_device
 from orandnet.training.loop import Loss, Sample, fit
@@ -53,6 +54,8 @@ def train(make_task: Callable[[], Task], job: TrainingJob, *, description: str) 
         SystemExit: with code 75 if the training was asked to stop, once its state is saved.
     """
     check_events(job.events_output)
+    events = f", and for TensorBoard in {job.events_output}" if job.events_output else ""
+    say(f"{description}: losses by epoch grow in {job.history_output}{events}")
     where = select_device(job.device)
     torch.manual_seed(job.random_seed)
     task = make_task()
