@@ -21,7 +21,7 @@ $(BIN)/.installed: envs/requirements.txt envs/requirements-dev.txt pyproject.tom
 	@touch $@
 
 demo: install  ## the whole pipeline on the embedded data set, then the tables
-	$(PY) -m snakemake --cores $(CORES) --configfile config.yaml
+	ORANDNET_RESULTS_FOLLOW=1 $(PY) -m snakemake --cores $(CORES) --configfile config.yaml
 	@run="$$($(PY) -m orandnet where --config config.yaml)" && $(MAKE) --no-print-directory shown RUN="$$run"
 
 # RUN comes from the checked config, by `orandnet where`: no other text of config.yaml reaches make or a shell

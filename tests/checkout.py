@@ -36,6 +36,7 @@ class Checkout:
                 shutil.copy(source, folder / part)
         shutil.copy(TINY, folder / "tiny.yaml")
         self.results = folder / "results" / "tiny"
+        self.said = ""  # on the terminal, by the run that made the results
 
     def start(self, *arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen:
         """Start `snakemake` in the checkout, in a process group of its own."""
@@ -82,6 +83,11 @@ class Checkout:
     def sources(self, suffix: str) -> list[Path]:
         """Return the workflow's source files of one kind."""
         return sorted((self.folder / "workflow").rglob(f"*{suffix}"))
+
+
+def started(printed: str) -> set[str]:
+    """Return the rules of the jobs that a run has started."""
+    return set(re.findall(r"^\d\d:\d\d:\d\d +\d+ done, +\d+ left +(\w+)", printed, flags=re.MULTILINE))
 
 
 @contextmanager

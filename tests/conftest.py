@@ -24,7 +24,7 @@ def finished(tmp_path_factory) -> Checkout:
     Tests leave its results as they are.
     """
     checkout = Checkout(tmp_path_factory.mktemp("finished") / AWKWARD)
-    checkout.run("--cores", 2, "--configfile", "tiny.yaml")
+    checkout.said = checkout.run("--cores", 2, "--configfile", "tiny.yaml")
     return checkout
 
 

@@ -20,7 +20,7 @@ class Job(NamedTuple):
 
 def jobs_of(checkout: Checkout, *arguments: object) -> list[Job]:
     """Return every job that a dry run prints."""
-    printed = checkout.run("--dry-run", *arguments)
+    printed = checkout.run("--dry-run", "--printshellcmds", *arguments)
     jobs = [_job(rule, text) for rule, text in JOB.findall(printed)]
     assert len(jobs) == int(re.search(r"^total +(\d+)$", printed, flags=re.MULTILINE)[1])
     return jobs

@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "options", "check", "clean", "config", "plan", "__main__"}
+TOP = {"cli", "options", "check", "clean", "config", "plan", "screen", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",
@@ -244,7 +244,7 @@ def test_what_the_rules_import_needs_no_package_of_the_jobs():
 
 
 def test_one_word_per_stage():
-    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"command", "paths"}
+    rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"command", "paths", "screen"}
     folders = {path.parent.name for path in PACKAGE_FOLDER.glob("*/stage.py")}
     sections = {name for name in Config.model_fields if name in STAGES}
     assert rules == folders == sections == STAGE_FOLDERS

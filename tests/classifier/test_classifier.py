@@ -8,7 +8,7 @@ from PIL import Image
 from orandnet.classifier.network import create_classifier, load_classifier
 from orandnet.classifier.samples import ClassifierSamples, label_vector
 from orandnet.classifier.settings import Settings
-from orandnet.classifier.stage import classification_loss
+from orandnet.classifier.stage import chance_of, classification_loss
 from orandnet.dataset.index import Record
 from orandnet.files.checkpoint import encode, save_weights
 
@@ -143,3 +143,20 @@ def test_colours_change_before_or_after_the_padding(tmp_path):
         rows = windows.mean(dim=(1, 3))  # the image fills 24 columns of 10 of the rows
         padding = rows.min(dim=1).values if before_padding else windows.amin(dim=(1, 2, 3))
         assert (padding == 90).all() == before_padding
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mctformer"])
+def test_a_classifier_that_does_not_look_has_the_loss_of_chance(kind):
+    labels = [(1,), (1, 2), (3,), (1,)]
+    records = [Record(str(number), "", "train", (8, 8), classes) for number, classes in enumerate(labels)]
+    settings = Settings.model_validate(KINDS[kind])
+    targets = torch.stack([label_vector(classes, 3) for classes in labels])
+    logits = torch.logit(targets.mean(0)).expand(4, 3)
+    answer = {"class_tokens": logits, "patches": logits} if kind == "mctformer" else logits
+    loss = classification_loss(lambda rgb: answer, (None, targets))["loss"]
+    assert chance_of(records, settings, 3) == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_of_amn_which_is_told_the_labels_no_chance_is_known():
+    record = Record("a", "", "train", (8, 8), (1,))
+    assert chance_of([record], Settings.model_validate({**CNN, "kind": "amn"}), 3) is None

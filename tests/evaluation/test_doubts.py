@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from orandnet.evaluation.confusion import scores
-from orandnet.evaluation.doubts import doubts
+from orandnet.evaluation.doubts import doubts, edge_doubts
 
 NAMES = ("cat", "dog", "owl")
 
@@ -51,3 +51,12 @@ def test_classes_without_a_predicted_pixel_are_named():
     confusion = matrix(bb=9, cc=3, dd=2, oc=2)
     assert np.isnan(scores(confusion).precision[3])
     assert "'owl' is never predicted" in dict(doubts(confusion, NAMES, "x"))["classes_never_predicted"]
+
+
+def test_a_threshold_at_an_end_of_its_sweep_is_said():
+    grid = np.linspace(0, 1, 5)
+    assert list(edge_doubts(grid, {"best_miou": 0.25, "precision_ge_recall": 0.75}, "x")) == []
+    found = list(edge_doubts(grid, {"best_miou": 1.0, "precision_ge_recall": 0.0}, "x"))
+    assert [code for code, _ in found] == ["threshold_at_edge"] * 2
+    assert "the rule best_miou chose 1, the highest threshold of the sweep" in found[0][1]
+    assert "the rule precision_ge_recall chose 0, the lowest threshold" in found[1][1]

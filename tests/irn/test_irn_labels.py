@@ -9,14 +9,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from orandnet.crf.dense_crf import CrfSettings
+from orandnet.dataset.index import Record
+from orandnet.files.store import Cam, CamStore, write_shard
 from orandnet.files.thresholds import Thresholds, write_thresholds
+from orandnet.irn import stage
 from orandnet.irn.affinity import offsets, path_cells
 from orandnet.irn.labels import combine, count_sure, describe_sure, ir_label, label_against
 from orandnet.irn.loss import affinity_loss, pair_kinds
 from orandnet.irn.settings import LabelSettings
 from orandnet.irn.stage import with_thresholds
+from orandnet.job.warnings import collected_warnings
 from orandnet.training.windows import cell_labels
 
 NO_PAIRS = CrfSettings(gaussian_compat=0, bilateral_compat=0)  # the CRF then returns what it is given
@@ -92,6 +97,20 @@ def test_labels_without_background_are_told_with_the_key_to_change():
     assert "foreground_threshold" not in line
     assert "irn.labels.foreground_threshold" in describe_sure(0.0, 0.5)
     assert describe_sure(0.2, 0.5).endswith("sure background.")
+
+
+@pytest.mark.parametrize(("score", "doubted"), [(1.0, True), (0.0, True), (None, False)])
+def test_pixels_that_are_all_sure_to_be_foreground_are_doubted(tmp_path, score, doubted):
+    Image.fromarray(grey(8, 8)).save(tmp_path / "a.png")
+    record = Record("a", str(tmp_path / "a.png"), "train", (8, 8), (2,))
+    scores = np.full((1, 2, 2), score, np.float32) if score is not None else np.array([[[1, 1], [0, 0]]], np.float32)
+    write_shard(tmp_path / "cam.npz", [Cam("a", np.array([2]), scores, (8, 8))])
+    settings = LabelSettings(foreground_threshold=0.3, background_threshold=0.05, crf=NO_PAIRS)
+    with collected_warnings() as found:
+        list(stage._write_labels([record], CamStore([tmp_path / "cam.npz"]), tmp_path / "labels", settings))
+    assert [warning["code"] for warning in found] == ["few_sure_pixels"] * doubted
+    if score == 1:
+        assert "100% of the pixels are sure foreground, 0% sure background" in found[0]["message"]
 
 
 def test_cells_take_the_label_at_their_centre():

@@ -13,6 +13,7 @@ from orandnet.dataset.index import Record
 from orandnet.files.mask import MaskList
 from orandnet.files.store import Cam, write_shard
 from orandnet.files.thresholds import read_thresholds
+from orandnet.job.warnings import collected_warnings
 from orandnet.pseudo_mask import stage
 from orandnet.pseudo_mask.settings import MethodSettings, OtsuSettings, Settings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
@@ -172,7 +173,19 @@ def test_scores_that_are_all_alike_are_told(run, tmp_path, capsys):
 
 def test_masks_of_background_alone_are_reported(run, capsys):
     run(0.1, FIXED)
-    assert "0.0000% of the pixels of 1 pseudo masks are foreground; lower" in capsys.readouterr().err
+    assert "0.00% of the pixels of 1 pseudo masks are foreground; lower" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("foreground", "expected"),
+    [(0, "little_foreground"), (9, "little_foreground"), (11, None), (949, None), (951, "little_background")],
+)
+def test_masks_of_hardly_any_foreground_or_background_are_doubted(tmp_path, foreground, expected):
+    """Over all masks: a full one and an empty one are together half foreground."""
+    shares = [min(2 * foreground, 1000) / 1000, max(2 * foreground - 1000, 0) / 1000]
+    with collected_warnings() as found:
+        stage._save_choice(tmp_path / "1-of-1.threshold.json", "otsu", 0.5, shares)
+    assert [warning["code"] for warning in found] == ([expected] if expected else [])
 
 
 def test_a_file_that_is_no_curve_is_refused(run, tmp_path):

@@ -200,7 +200,7 @@ def test_the_clock_decides_when_a_state_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "save_state", lambda *_, progress, **__: saved.append(progress["step"]))
     seconds = iter(range(0, 10_000, 25))
     monkeypatch.setattr(loop.time, "monotonic", lambda: next(seconds))
-    monkeypatch.setattr(loop, "track", lambda items, *_: items)
+    monkeypatch.setattr(loop, "track", lambda items, *_, **__: items)
     train(tmp_path)
     assert saved == [3, 6]
 

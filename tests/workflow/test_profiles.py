@@ -79,6 +79,7 @@ def test_a_rule_tells_its_needs_and_a_failed_job_gets_more(name):
     is_training = "history=" in body
     assert re.search(r"runtime=\d+," if is_training else r"runtime=growing\(.+\)", body)
     assert ("{params.time_limit}" in body) == ("time_limit=time_limit" in body) == is_training
+    assert ("{params.events}" in body) == ("events=events_option(" in body) == is_training
     assert ("--gpus {resources.gpu}" in body) == ("gpu=GPU" in body)
     assert ("cache: CACHED" in body) == ("cached=cached" in body) == is_training
 

@@ -23,6 +23,7 @@ rule classifier:
         runtime=600,
     params:
         time_limit=time_limit,
+        events=events_option("classifier"),
         cached=cached,
         pretrained=others(planned(trainings.pretrained_classifier)),
         settings=settings(lambda wildcards: CONFIG.classifier_of(wildcards.source)),
@@ -30,7 +31,7 @@ rule classifier:
     shell:
         "orandnet classifier --index {input.index:q} --output {output.weights:q} --history-output {output.history:q}"
         " --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log:q}"
+        " {params.time_limit} {params.events} --settings {params.settings:q} &> {log:q}"
 
 
 # trained on what another source's CAM is sure of
@@ -61,6 +62,7 @@ rule classifier_amn:
         runtime=600,
     params:
         time_limit=time_limit,
+        events=events_option("classifier"),
         cached=cached,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_classifier)),
@@ -69,4 +71,5 @@ rule classifier_amn:
     shell:
         "orandnet classifier --index {input.index:q} --labels {input.labels:q} {params.initial} {input.initial:q}"
         " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
-        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit} {params.events}"
+        " --settings {params.settings:q} &> {log:q}"

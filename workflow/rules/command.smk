@@ -105,6 +105,17 @@ def time_limit(wildcards, resources):
     return f"--time-limit {resources.runtime}" if workflow.remote_exec else ""
 
 
+# TensorBoard's event files, if they are wanted; not compared either
+def events_option(training):
+    def option(wildcards, resources):
+        if not CONFIG.tensorboard:
+            return ""
+        parts = {name: value for name, value in wildcards.items() if name != "run"}
+        return f"--events-output {shlex.quote(events(training, wildcards.run, **parts))}"
+
+    return option
+
+
 # settings reach a job as canonical JSON of its own section, through a function of wildcards: Snakemake compares it,
 # and the order of keys does not matter
 def settings(section):

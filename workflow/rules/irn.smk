@@ -48,6 +48,7 @@ rule irn:
         runtime=240,
     params:
         time_limit=time_limit,
+        events=events_option("irn"),
         cached=cached,
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
         pretrained=others(planned(trainings.pretrained_boundary)),
@@ -56,7 +57,8 @@ rule irn:
     shell:
         "orandnet irn train --index {input.index:q} --labels {input.labels:q} {params.initial} {input.initial:q}"
         " --output {output.weights:q} --history-output {output.history:q} --random-seed {wildcards.seed}"
-        " --threads {threads} --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
+        " --threads {threads} --gpus {resources.gpu} {params.time_limit}"
+        " {params.events} --settings {params.settings:q} &> {log:q}"
 
 
 rule irn_walk:

@@ -20,6 +20,7 @@ rule orandnet:
         runtime=240,
     params:
         time_limit=time_limit,
+        events=events_option("orandnet"),
         cached=cached,
         pretrained=others(planned(trainings.pretrained_orandnet)),
         settings=settings(lambda wildcards: CONFIG.orandnet_of(wildcards.ensemble)),
@@ -27,7 +28,7 @@ rule orandnet:
     shell:
         "orandnet orandnet train --or-cams {input.or_cams:q} --and-cams {input.and_cams:q} --output {output.weights:q}"
         " --history-output {output.history:q} --random-seed {wildcards.seed} --threads {threads}"
-        " --gpus {resources.gpu} {params.time_limit} --settings {params.settings:q} &> {log:q}"
+        " --gpus {resources.gpu} {params.time_limit} {params.events} --settings {params.settings:q} &> {log:q}"
 
 
 rule orandnet_cam:

@@ -5,7 +5,7 @@ from inspect import signature
 from orandnet.cam.import_folder import ImportFolder
 from orandnet.dataset.layouts.voc import training_ids
 from orandnet.files.manifest import manifest_path
-from orandnet.files.places import first_shards, history, place, training_manifest
+from orandnet.files.places import events, first_shards, history, place, training_manifest
 from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 
 SHARDS, PREDICTION_SHARDS = cams.shards(CONFIG), targets.prediction_shards(CONFIG)

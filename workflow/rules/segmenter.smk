@@ -24,6 +24,7 @@ rule segmenter:
         runtime=1440,
     params:
         time_limit=time_limit,
+        events=events_option("segmenter"),
         cached=cached,
         truth=lambda wildcards, input: option("--ground-truth", input.ground_truth),
         initial=lambda wildcards, input: option("--initial-weights", input.initial),
@@ -34,4 +35,4 @@ rule segmenter:
         "orandnet segmenter --index {input.index:q} --masks {input.masks:q} {params.truth} {input.ground_truth:q}"
         " {params.initial} {input.initial:q} --output {output.weights:q} --history-output {output.history:q}"
         " --schedule {wildcards.schedule} --random-seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
-        " {params.time_limit} --settings {params.settings:q} &> {log:q}"
+        " {params.time_limit} {params.events} --settings {params.settings:q} &> {log:q}"

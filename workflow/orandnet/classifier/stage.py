@@ -14,6 +14,7 @@ from orandnet.dataset.index import Record, read_index
 from orandnet.files.checkpoint import encode
 from orandnet.job.training_job import TrainingJob
 from orandnet.networks.backbone import Normalise, pad_color
+from orandnet.training.doubts import loss_of_chance
 from orandnet.training.loop import Loss, Sample
 from orandnet.training.task import Task, train
 
@@ -53,6 +54,17 @@ def training_task(
     return ClassifierSamples(records, settings, num_foreground, pad_rgb), classification_loss
 
 
+def chance_of(records: list[Record], settings: Settings, num_foreground: int) -> float | None:
+    """Return the training loss of a classifier that does not look at the images; None where it is not known.
+
+    MCTformer v2 scores the classes twice and adds the losses. AMN is told the labels, so theirs is no measure for it.
+    """
+    if settings.kind == "amn" or not records:
+        return None
+    scores = 2 if settings.kind == "mctformer" and settings.mctformer.variant == "v2" else 1
+    return scores * loss_of_chance([record.classes for record in records], num_foreground)
+
+
 def run(
     *,
     index: Path,
@@ -84,6 +96,7 @@ def run(
             groups=lambda: network.groups(settings.training.head_learning_rate_factor),
             training=settings.training,
             metadata={"classifier": settings.canonical_json(), "classes": encode(dataset.class_names)},
+            chance=chance_of(records, settings, num_foreground),
         )
 
     train(task, job, description="classifier")

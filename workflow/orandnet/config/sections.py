@@ -70,6 +70,11 @@ class Config(Section):
         le=1024,
         description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF",
     )
+    tensorboard: bool = Field(
+        False,
+        description="event files of every training under results/<run>/tensorboard; needs the package tensorboard, "
+        "re-runs nothing",
+    )
     dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
     sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)
     ensembles: dict[Name, Ensemble] = Field({}, description="fusions of sources, by name")

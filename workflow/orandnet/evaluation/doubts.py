@@ -1,6 +1,6 @@
 """Confusion matrices whose numbers look better, or mean less, than they seem."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -43,3 +43,24 @@ def doubts(confusion: np.ndarray, class_names: Sequence[str], what: str) -> Iter
         )
     if not predicted[0] and true[0]:
         yield "no_background_predicted", f"{what}: no pixel is predicted as background; raise the background threshold."
+
+
+def edge_doubts(thresholds: np.ndarray, chosen: Mapping[str, float], what: str) -> Iterator[tuple[str, str]]:
+    """Yield the code and the message for each threshold that was found at an end of its sweep.
+
+    What would have been best may then lie beyond the end, as of a sum of CAMs, whose scores reach above 1; or the best
+    masks are all foreground or all background, as of CAMs that know nothing.
+
+    Args:
+        thresholds: (T,) that were swept, ascending.
+        chosen: rule that looks at true masks -> its threshold.
+        what: what was scored, for the messages.
+    """
+    ends = {float(thresholds[0]): "lowest", float(thresholds[-1]): "highest"}
+    for rule, threshold in chosen.items():
+        if threshold in ends:
+            yield (
+                "threshold_at_edge",
+                f"{what}: the rule {rule} chose {threshold:g}, the {ends[threshold]} threshold of the sweep; the best "
+                "one may lie beyond, or the scores do not tell objects from background.",
+            )

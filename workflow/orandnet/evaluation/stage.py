@@ -10,7 +10,7 @@ import numpy as np
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
-from orandnet.evaluation.doubts import doubts
+from orandnet.evaluation.doubts import doubts, edge_doubts
 from orandnet.evaluation.settings import Settings
 from orandnet.evaluation.sweep import (
     WITHOUT_TRUTH,
@@ -72,6 +72,9 @@ def cam(
         (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
     )
     _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
+    tuned = {rule: at for rule, at in chosen.items() if rule not in WITHOUT_TRUTH}
+    for doubt in edge_doubts(grid, tuned, f"evaluation of CAMs on {split}"):
+        warn(*doubt)
     columns = (column.tolist() for column in (*curve, predicted))
     _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
     _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)

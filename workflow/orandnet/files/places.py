@@ -92,6 +92,12 @@ def training_manifest(artifact: str, run: str = "{run}", **parts: object) -> str
     return place(artifact, run, **parts).replace("weights.safetensors", "weights.manifest.json")
 
 
+def events(artifact: str, run: str = "{run}", **parts: object) -> str:
+    """Return the folder of a training's event files, apart from its outputs: TensorBoard shows all of a run's."""
+    weights = place(artifact, run, **parts)
+    return weights.replace(f"results/{run}/", f"results/{run}/tensorboard/").removesuffix("/weights.safetensors")
+
+
 def first_shards(paths: Iterable[str]) -> list[str]:
     """Return the paths without those of shards but the first, which stands for all of them."""
     return [path for path in paths if not (found := _SHARD.search(path)) or found[1] == "1"]

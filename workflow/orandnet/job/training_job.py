@@ -9,12 +9,13 @@ class TrainingJob(NamedTuple):
 
     Attributes:
         output: the weights (safetensors).
-        history_output: the losses by epoch (CSV).
+        history_output: the losses by epoch (CSV), growing while the training runs.
         state: folder for the state of an unfinished training.
         key: names this training; another state is not taken up.
         random_seed: start of all random numbers.
         device: auto, cpu or cuda.
         threads: CPU threads.
+        events_output: folder for TensorBoard's event files, if some are wanted; part of no key.
     """
 
     output: Path
@@ -24,3 +25,4 @@ class TrainingJob(NamedTuple):
     random_seed: int = 0
     device: str = "auto"
     threads: int = 1
+    events_output: Path | None = None

@@ -8,7 +8,7 @@ from orandnet.config.sources import Ensemble, Source
 from orandnet.settings import Section
 
 # how a run is made and not what: nothing is made again for them
-UNSHOWN = ("run", "threads", "export")
+UNSHOWN = ("run", "threads", "tensorboard", "export")
 NAMED = ("sources", "ensembles")  # sections under names of the user's own
 OVERRIDES = ("classifier", "cam", "irn", "fusion", "orandnet")
 

@@ -15,7 +15,9 @@ from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import shard_slice
 from orandnet.job.progress import track
 from orandnet.job.read_ahead import read_ahead
+from orandnet.job.warnings import warn
 from orandnet.networks.device import place, select_device
+from orandnet.prediction.collapse import Predicted
 from orandnet.prediction.inference import probabilities_for
 from orandnet.prediction.settings import PredictSettings
 from orandnet.prediction.variants import variant_masks
@@ -57,7 +59,10 @@ def run(
         min_probability=settings.crf_min_probability,
     )
     masks = ordered_starmap(refine, predict(network, records, settings, where), processes=max(0, threads - 1))
-    write_mask_list(output, write_masks(output.parent, records, masks))
+    predicted = Predicted()
+    write_mask_list(output, write_masks(output.parent, records, masks, predicted))
+    for doubt in predicted.doubts(images.class_names, [record.classes for record in records], f"prediction of {split}"):
+        warn(*doubt)
 
 
 def trained_network(weights: Path, images: Index) -> DeepLab:
@@ -78,10 +83,13 @@ def predict(
         yield rgb, probabilities_for(network, rgb, settings.variants, settings, device)
 
 
-def write_masks(folder: Path, records: list[Record], masks: Iterator[dict[str, np.ndarray]]) -> Iterator[dict]:
-    """Write each mask to `<folder>/<variant>/<image_id>.png` and yield its row of the list."""
+def write_masks(
+    folder: Path, records: list[Record], masks: Iterator[dict[str, np.ndarray]], predicted: Predicted
+) -> Iterator[dict]:
+    """Write each mask to `<folder>/<variant>/<image_id>.png`, count it, and yield its row of the list."""
     for record, variants in zip(records, masks, strict=True):
         for variant, mask in variants.items():
+            predicted.add(variant, mask)
             sha256 = write_mask(folder / variant / f"{record.image_id}.png", mask)
             yield {"image_id": record.image_id, "variant": variant, "sha256": sha256}
 

@@ -19,7 +19,8 @@ from orandnet.pseudo_mask.otsu import BINS, Split, histogram, otsu_split, thresh
 from orandnet.pseudo_mask.settings import TUNED, MethodSettings, OtsuSettings
 from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
 
-MIN_FOREGROUND_SHARE = 0.001
+# shares of the foreground, mean over the images, outside which masks hardly show objects: on PASCAL VOC it is a quarter
+LEAST_FOREGROUND, MOST_FOREGROUND = 0.01, 0.95
 
 
 def run(
@@ -110,17 +111,17 @@ def _masks(
 
 def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -> None:
     share = float(np.mean(shares)) if shares else None
-    if share is not None and share < MIN_FOREGROUND_SHARE:
+    if share is not None and share < LEAST_FOREGROUND:
         warn(
             "little_foreground",
-            f"{path}: only {share:.4%} of the pixels of {len(shares)} pseudo masks are foreground; lower "
-            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns only background.",
+            f"{path}: only {share:.2%} of the pixels of {len(shares)} pseudo masks are foreground; lower "
+            f"background_threshold (it is {threshold:g}) or look at the CAMs; the segmenter would learn background.",
         )
-    if share is not None and share > 1 - MIN_FOREGROUND_SHARE:
+    if share is not None and share > MOST_FOREGROUND:
         warn(
             "little_background",
-            f"{path}: {share:.4%} of the pixels of {len(shares)} pseudo masks are foreground; raise "
-            f"background_threshold (it is {threshold:g}) or look at the CAMs, or the segmenter learns no background.",
+            f"{path}: {share:.2%} of the pixels of {len(shares)} pseudo masks are foreground; raise "
+            f"background_threshold (it is {threshold:g}) or look at the CAMs; the segmenter would learn none.",
         )
     choice = {
         "threshold_rule": rule,

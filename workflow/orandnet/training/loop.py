@@ -4,7 +4,6 @@ Batch and noise of a step depend on the random seed and the step's number alone.
 taken up again ends with the same bytes as one that was not, and the number of workers does not matter.
 """
 
-import csv
 import signal
 import sys
 import time
@@ -16,18 +15,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from orandnet.files.atomic import atomic_path
 from orandnet.job.progress import say, track
 from orandnet.job.read_ahead import read_ahead
+from orandnet.job.stopping import STOP_SIGNALS, StopRequest
 from orandnet.job.time_limit import STOPPED
+from orandnet.job.warnings import warn
 from orandnet.networks.device import mixed_precision
+from orandnet.training.doubts import Window, doubts, window_of
 from orandnet.training.optimizer import build_optimizer
 from orandnet.training.schedule import rate_factor
 from orandnet.training.settings import Training
 from orandnet.training.state import load_state, save_state
+from orandnet.training.watching import Watch
 
 SECONDS_BETWEEN_STATES = 60.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)  # the last one comes from the job's time limit
 
 Sample = Callable[[int, np.random.Generator, float], tuple]
 Loss = Callable[[nn.Module, tuple[Tensor, ...]], dict[str, Tensor]]
@@ -81,8 +82,11 @@ def fit(
     device: torch.device,
     threads: int,
     description: str,
-) -> list[dict]:
-    """Train a network, in place, and return its history, one row per epoch.
+    history_output: Path,
+    events_output: Path | None = None,
+    chance: float | None = None,
+) -> None:
+    """Train a network, in place; warn if it can hardly have learnt anything.
 
     Args:
         network: moved to `device` by the caller.
@@ -98,9 +102,10 @@ def fit(
         device: where to compute.
         threads: CPU threads; beyond one, they are processes that load data. With one, a thread loads it a batch ahead.
         description: for the progress display.
-
-    Returns:
-        Rows with epoch, learning_rate and the mean of each of the loss's values.
+        history_output: written anew after each epoch (CSV): a row per epoch with epoch, learning_rate and the mean of
+            each of the loss's values.
+        events_output: folder for TensorBoard's event files; None for none.
+        chance: the loss of an answer that does not look at the images, if one is known.
 
     Raises:
         ValueError: if there is nothing to train on, or the loss is not finite.
@@ -110,15 +115,16 @@ def fit(
         raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
     optimizer = build_optimizer(groups, settings)
     steps = _Steps(num_samples, settings, random_seed)
-    progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": []}
+    progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": [], "windows": {}}
     steps.start = progress["step"]
     network.train()
     loader = _loader(_Samples(sample), steps, num_workers=max(0, threads - 1), device=device)
     saved, batches = time.monotonic(), _LoadedAhead(loader)
-    with _StopRequest() as stop:
-        for batch in track(batches, description, len(steps)):
+    watch = Watch(history_output, events_output, progress["history"], steps.start, steps.total, steps.per_epoch)
+    with StopRequest() as stop, watch:
+        for batch in track(batches, description, len(steps), status=watch.line):
             batch = tuple(part.to(device, non_blocking=True) for part in batch)
-            _step(network, optimizer, loss, batch, progress, steps, settings)
+            watch.add(*_step(network, optimizer, loss, batch, progress, steps, settings), progress["history"])
             if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
                 _check_finite(progress)  # a state that has gone wrong is not worth keeping
                 save_state(state, network, optimizer, key=key, progress=_plain(progress))
@@ -127,7 +133,9 @@ def fit(
                 print(f"{description}: stopped at step {progress['step']}; run again to go on.", file=sys.stderr)
                 raise SystemExit(STOPPED)
     say(f"{description}: {batches.share():.0%} of the time waited for data")
-    return progress["history"]
+    windows = (Window(*progress["windows"].get(name, ())) for name in ("first", "last"))
+    for doubt in doubts(*windows, chance=chance, what=description):
+        warn(*doubt)
 
 
 def _loader(samples: _Samples, steps: _Steps, *, num_workers: int, device: torch.device) -> DataLoader:
@@ -156,8 +164,8 @@ def _step(
     progress: dict,
     steps: _Steps,
     settings: Training,
-) -> None:
-    """Do one optimiser step and count it in `progress`."""
+) -> tuple[float, dict[str, Tensor]]:
+    """Do one optimiser step and count it in `progress`; return its rate and values (float64 scalars)."""
     step = progress["step"]
     rate = settings.learning_rate * rate_factor(
         step, steps.total, schedule=settings.schedule, power=settings.power, warmup=settings.warmup_iterations
@@ -172,12 +180,16 @@ def _step(
     if settings.clip_gradient is not None:
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip_gradient)
     optimizer.step()
+    values = {name: value.detach().double() for name, value in values.items()}
     for name, value in values.items():
-        progress["sums"][name] = progress["sums"].get(name, 0.0) + value.detach().double()
+        progress["sums"][name] = progress["sums"].get(name, 0.0) + value
+    if (window := window_of(step, steps.total)) is not None:
+        progress["windows"][window] = Window(*progress["windows"].get(window, ())).plus(values["loss"])
     progress["step"] = step + 1
     within = step % steps.per_epoch + 1
     if within == steps.per_epoch or step + 1 == steps.total:
         _close_epoch(progress, step // steps.per_epoch, within, rate)
+    return rate, values
 
 
 def _close_epoch(progress: dict, epoch: int, num_steps: int, rate: float) -> None:
@@ -194,7 +206,9 @@ def _check_finite(progress: dict) -> None:
 
 
 def _plain(progress: dict) -> dict:
-    return {**progress, "sums": {name: float(total) for name, total in progress["sums"].items()}}
+    sums = {name: float(total) for name, total in progress["sums"].items()}
+    windows = {name: [int(window[0]), *map(float, window[1:])] for name, window in progress["windows"].items()}
+    return {**progress, "sums": sums, "windows": windows}
 
 
 class _LoadedAhead:
@@ -216,30 +230,3 @@ class _LoadedAhead:
     def share(self) -> float:
         """Return it, in [0, 1]."""
         return self.seconds / max(time.perf_counter() - self.start, 1e-9)
-
-
-class _StopRequest:
-    """Turns the first signal to stop into a wish, so that a step is finished before the state is saved."""
-
-    def __enter__(self) -> "_StopRequest":
-        self.asked = False
-        self.previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-        for number in self.previous:
-            signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-        signal.signal(number, self.previous[number])  # a second one ends the program at once
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-
-
-def write_history(path: Path, rows: list[dict]) -> None:
-    """Write the history of a training as CSV, one row per epoch."""
-    with atomic_path(Path(path)) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -8,11 +8,13 @@ from torch import nn
 
 from orandnet.files.checkpoint import save_weights
 from orandnet.files.manifest import training_key
+from orandnet.job.progress import say
 from orandnet.job.training_job import TrainingJob
 from orandnet.networks.device import place, select_device
-from orandnet.training.loop import Loss, Sample, fit, write_history
+from orandnet.training.loop import Loss, Sample, fit
 from orandnet.training.settings import Training
 from orandnet.training.state import remove_state
+from orandnet.training.watching import check_events
 
 
 class Task(NamedTuple):
@@ -26,6 +28,7 @@ class Task(NamedTuple):
         groups: the parameters with their rates, asked for when the network is on its device.
         training: length, optimiser and schedule.
         metadata: what the weights' file says of itself; it also tells unfinished trainings apart.
+        chance: the loss of an answer that does not look at the images, if one is known.
     """
 
     network: nn.Module
@@ -35,6 +38,7 @@ class Task(NamedTuple):
     groups: Callable[[], list[dict]]
     training: Training
     metadata: dict[str, str]
+    chance: float | None = None
 
 
 def train(make_task: Callable[[], Task], job: TrainingJob, *, description: str) -> None:
@@ -46,14 +50,17 @@ def train(make_task: Callable[[], Task], job: TrainingJob, *, description: str) 
         description: for the progress display.
 
     Raises:
-        ValueError: if there is nothing to train on, or the loss is not finite.
+        ValueError: if there is nothing to train on, the loss is not finite, or event files cannot be written.
         SystemExit: with code 75 if the training was asked to stop, once its state is saved.
     """
+    check_events(job.events_output)
+    events = f", and for TensorBoard in {job.events_output}" if job.events_output else ""
+    say(f"{description}: losses by epoch grow in {job.history_output}{events}")
     where = select_device(job.device)
     torch.manual_seed(job.random_seed)
     task = make_task()
     network = place(task.network, where)
-    history = fit(
+    fit(
         network,
         sample=task.sample,
         num_samples=task.num_samples,
@@ -66,7 +73,9 @@ def train(make_task: Callable[[], Task], job: TrainingJob, *, description: str) 
         device=where,
         threads=job.threads,
         description=description,
+        history_output=job.history_output,
+        events_output=job.events_output,
+        chance=task.chance,
     )
-    write_history(job.history_output, history)
     save_weights(job.output, network.state_dict(), task.metadata)
     remove_state(job.state)

@@ -50,10 +50,11 @@ def read_jobs(manifests: Iterable[Path]) -> list[Job]:
     Raises:
         ValueError: if one is missing or damaged.
     """
-    return [_read(path) for first in manifests for path in all_shards(first)]
+    return [read_job(path) for first in manifests for path in all_shards(first)]
 
 
-def _read(path: Path) -> Job:
+def read_job(path: Path) -> Job:
+    """Read one manifest; a ValueError names one that is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Job(
