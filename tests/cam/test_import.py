@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from orandnet.cam import imported
-from orandnet.cam.import_folder import ImportFolder
+from orandnet.cam.import_folder import import_folder
 from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.files.mask import write_mask
@@ -99,6 +99,63 @@ def write_soft_16_bit(folder, stem, maps):
         Image.fromarray((one * 65535).round().astype(np.uint16)).save(folder / stem / f"{name}.png")
 
 
+def write_clip_es(folder, stem, maps):
+    """As CLIP-ES: the image's own size, half precision, 0-based keys of numpy."""
+    keys = torch.tensor([label - 1 for label in LABELS]).numpy()
+    save(folder / f"{stem}.npy", {"keys": keys, "attn_highres": enlarged(maps).astype(np.float16)})
+
+
+def write_excel(folder, stem, maps):
+    """As ExCEL: the background first, and the keys of the true labels."""
+    content = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps]))
+    save(folder / f"{stem}.npy", {"valid_lam": content, "keys_gt": np.array(LABELS) - 1})
+
+
+def write_more(folder, stem, maps):
+    """As MoRe: predicted keys beside those of the true labels."""
+    keys = np.array(LABELS) - 1
+    save(folder / f"{stem}.npy", {"valid_lam": enlarged(maps), "keys": keys, "keys_gt": keys[:1]})
+
+
+def write_weakclip(folder, stem, maps):
+    """As WeakCLIP: probabilities of the classes in the arg-max, keys of its masks, the mask with a batch axis."""
+    prob = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps[:1], maps[:1], maps[1:]]))
+    keys = np.unique([[0, LABELS[0], 20, LABELS[1]]])
+    save(folder / f"{stem}.npy", {"prob": prob[[0, 1, 3, 2]], "keys": keys, "pred": np.zeros((1, *SIZE), np.int64)})
+
+
+def write_pot(folder, stem, maps):
+    """As POT: two sets of maps with the background among them, keys of its masks."""
+    both = enlarged(np.concatenate([np.full((1, *CELLS), 0.4, np.float32), maps]))
+    keys = torch.nonzero(torch.tensor([1.0] + [float(number in LABELS) for number in range(1, 21)]))[:, 0].numpy()
+    save(folder / f"{stem}.npy", {"keys": keys, "IS_CAM": both, "IS_CAM1": 1.6 * both})
+
+
+def logits_of(maps, number=13):
+    """Return (1, C, H, W) float32 logits of all classes whose softmax has the maps, each at most 1 / 3."""
+    every = np.full((number, *CELLS), 1e-9, np.float32)
+    every[list(LABELS)] = maps / 3
+    every[0] = 1 - every[1:].sum(0)
+    return enlarged(np.log(every) + 5)[None]
+
+
+def write_logits(folder, stem, maps):
+    """As ToCo, SeCo, MoRe and ExCEL, whose list may be any."""
+    save(folder / f"{stem}.npy", {"msc_seg": logits_of(3 * maps / 3.001)})
+
+
+def write_logits_of_two_kinds(folder, stem, maps):
+    """As AFA and WeCLIP: coarse logits of one scale beside those of several."""
+    save(folder / f"{stem}.npy", {"segs": np.zeros((1, 13, 3, 4), np.float32), "msc_segs": logits_of(3 * maps / 3.001)})
+
+
+def write_beco(folder, stem, maps):
+    """As the first stage of BECO: torch.save of a mask, tensors with a level for the background, and mask ids."""
+    score = torch.from_numpy(enlarged(np.concatenate([np.full((1, *CELLS), 0.25, np.float32), maps])))
+    keys = np.pad(torch.tensor([label - 1 for label in LABELS]) + 1, (1, 0), mode="constant")
+    torch.save({"pred": keys[score.argmax(0).numpy()], "score": score, "keys": keys}, folder / f"{stem}.pt")
+
+
 # writer -> format, largest error of its numbers
 WRITERS = {
     write_irn: ("irn", 1e-6),
@@ -106,6 +163,12 @@ WRITERS = {
     write_irn_numpy: ("irn", 1e-6),
     write_amn: ("amn", 1e-6),
     write_class_maps: ("class_maps", 1e-6),
+    write_clip_es: ("clip_es", 2**-11),
+    write_excel: ("excel", 1e-6),
+    write_more: ("more", 1e-6),
+    write_weakclip: ("weakclip", 1e-6),
+    write_pot: ("pot", 1e-6),
+    write_beco: ("beco", 1e-6),
     write_npz: ("arrays", 1e-6),
     write_npy_of_labels: ("arrays", 1e-6),
     write_npy_of_all_classes: ("arrays", 1e-6),
@@ -259,19 +322,19 @@ def test_the_first_ten_faults_are_shown_and_all_are_counted(tmp_path):
 
 def test_missing_files_are_counted_and_the_folder_is_described(tmp_path):
     write_irn(tmp_path, "2007_000032_1", scores())
-    folder = ImportFolder(settings(tmp_path, "irn"))
+    folder = import_folder(settings(tmp_path, "irn"))
     ids = ["2007_000032", *(f"b{number}" for number in range(9))]
     with pytest.raises(ValueError, match=r"has 1 files <id>.npy, and none for 10 of 10 .*: 2007_000032, b0, .*suffix"):
         folder.require(ids)
-    ImportFolder(settings(tmp_path, "irn", suffix="_1")).require(ids[:1])
+    import_folder(settings(tmp_path, "irn", suffix="_1")).require(ids[:1])
     with pytest.raises(ValueError, match="is no folder; give the path"):
-        ImportFolder(settings(tmp_path / "nowhere", "irn"))
+        import_folder(settings(tmp_path / "nowhere", "irn"))
 
 
 def test_a_file_serves_the_one_image_whose_id_it_bears(tmp_path):
     for stem in ("11", "2007000032"):
         write_irn(tmp_path, stem, scores())
-    folder = ImportFolder(settings(tmp_path, "irn"))
+    folder = import_folder(settings(tmp_path, "irn"))
     folder.require(["11", "2007_000032"])
     with pytest.raises(ValueError, match="none for 2 of 3 training images: 1_1, 20070_00032"):
         folder.require(["1_1", "11", "20070_00032"])
@@ -283,22 +346,22 @@ def test_two_files_of_one_image_are_refused(tmp_path):
     write_npz(tmp_path, RECORD.image_id, scores())
     write_npy_of_labels(tmp_path, RECORD.image_id, scores())
     with pytest.raises(ValueError, match=r"lies beside 2007_000032.np.; keep one"):
-        ImportFolder(settings(tmp_path, "arrays"))
+        import_folder(settings(tmp_path, "arrays"))
 
 
 @pytest.mark.parametrize("writer", [write_irn, write_soft_8_bit])
 def test_the_fingerprint_follows_the_files_of_the_format_only(tmp_path, writer):
     writer(tmp_path, RECORD.image_id, scores())
     kind, _ = WRITERS[writer]
-    before = ImportFolder(settings(tmp_path, kind)).fingerprint()
+    before = import_folder(settings(tmp_path, kind)).fingerprint()
     (tmp_path / "log.txt").touch()
-    assert ImportFolder(settings(tmp_path, kind)).fingerprint() == before
+    assert import_folder(settings(tmp_path, kind)).fingerprint() == before
     (file,) = list(tmp_path.rglob("*.npy")) or list(tmp_path.rglob("cat.png"))
     os.utime(file, ns=(0, 0))
-    changed = ImportFolder(settings(tmp_path, kind)).fingerprint()
+    changed = import_folder(settings(tmp_path, kind)).fingerprint()
     assert changed != before
     writer(tmp_path, "another", scores())
-    assert ImportFolder(settings(tmp_path, kind)).fingerprint() != changed
+    assert import_folder(settings(tmp_path, kind)).fingerprint() != changed
 
 
 sides = st.integers(1, 700)

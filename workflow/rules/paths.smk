@@ -2,7 +2,7 @@
 
 from inspect import signature
 
-from orandnet.cam.import_folder import ImportFolder
+from orandnet.cam.import_folder import import_folder
 from orandnet.dataset.layouts.voc import training_ids
 from orandnet.files.manifest import manifest_path
 from orandnet.files.places import first_shards, history, place, training_manifest
@@ -34,7 +34,7 @@ def part_of_split(artifact):
 def import_fingerprint(source, image_ids):
     """Return a fingerprint of a source's CAM files, after a check that each training image has one."""
     try:
-        folder = ImportFolder(CONFIG.import_of(source))
+        folder = import_folder(CONFIG.import_of(source))
         folder.require(image_ids)
     except ValueError as error:
         raise WorkflowError(f"sources.{source}: {error}") from None

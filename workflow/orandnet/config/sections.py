@@ -101,6 +101,7 @@ class Config(Section):
             **scores.model_dump(),
             path=given.path,
             format=given.format,
+            form=given.dict_form,
             suffix=given.suffix,
             extra_classes=given.extra_classes,
             file_ids=self.dataset.file_ids,
