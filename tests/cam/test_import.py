@@ -17,6 +17,7 @@ from PIL import Image
 from orandnet.cam import imported
 from orandnet.cam.import_folder import import_folder
 from orandnet.cam.settings import ImportSettings
+from orandnet.config.sources import Source
 from orandnet.dataset.index import Record
 from orandnet.files.mask import write_mask
 from orandnet.maps.grid import grid_shape
@@ -119,9 +120,9 @@ def write_more(folder, stem, maps):
 
 def write_weakclip(folder, stem, maps):
     """As WeakCLIP: probabilities of the classes in the arg-max, keys of its masks, the mask with a batch axis."""
-    prob = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps[:1], maps[:1], maps[1:]]))
-    keys = np.unique([[0, LABELS[0], 20, LABELS[1]]])
-    save(folder / f"{stem}.npy", {"prob": prob[[0, 1, 3, 2]], "keys": keys, "pred": np.zeros((1, *SIZE), np.int64)})
+    prob = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps, maps[:1] / 2]))
+    keys = np.unique([0, *LABELS, 20])
+    save(folder / f"{stem}.npy", {"prob": prob, "keys": keys, "pred": np.zeros((1, *SIZE), np.int64)})
 
 
 def write_pot(folder, stem, maps):
@@ -132,21 +133,21 @@ def write_pot(folder, stem, maps):
 
 
 def logits_of(maps, number=13):
-    """Return (1, C, H, W) float32 logits of all classes whose softmax has the maps, each at most 1 / 3."""
+    """Logits of all classes, (1, C, H, W) float32, whose softmax is a third of the maps at the labels."""
     every = np.full((number, *CELLS), 1e-9, np.float32)
-    every[list(LABELS)] = maps / 3
+    every[list(LABELS)] = maps / 3 + 1e-9
     every[0] = 1 - every[1:].sum(0)
     return enlarged(np.log(every) + 5)[None]
 
 
 def write_logits(folder, stem, maps):
     """As ToCo, SeCo, MoRe and ExCEL, whose list may be any."""
-    save(folder / f"{stem}.npy", {"msc_seg": logits_of(3 * maps / 3.001)})
+    save(folder / f"{stem}.npy", {"msc_seg": logits_of(maps)})
 
 
 def write_logits_of_two_kinds(folder, stem, maps):
     """As AFA and WeCLIP: coarse logits of one scale beside those of several."""
-    save(folder / f"{stem}.npy", {"segs": np.zeros((1, 13, 3, 4), np.float32), "msc_segs": logits_of(3 * maps / 3.001)})
+    save(folder / f"{stem}.npy", {"segs": np.zeros((1, 13, 3, 4), np.float32), "msc_segs": logits_of(maps)})
 
 
 def write_beco(folder, stem, maps):
@@ -196,6 +197,85 @@ def test_every_format_gives_the_maps_that_were_written(tmp_path, writer, stem, s
     assert cam.scores.shape == (2, *CELLS)
     assert cam.scores.dtype == np.float32
     np.testing.assert_allclose(cam.scores, scores(), rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("writer", [write_logits, write_logits_of_two_kinds])
+def test_logits_of_all_classes_become_probabilities_of_the_labels(tmp_path, writer):
+    writer(tmp_path, RECORD.image_id, scores())
+    cam = read(tmp_path, "logits")
+    assert cam.classes.tolist() == [1, 3]
+    np.testing.assert_allclose(cam.scores, scores() / 3, atol=1e-5)
+
+
+def test_logits_of_more_classes_than_the_run_has_are_read_where_others_may_be(tmp_path):
+    save(tmp_path / "2007_000032.npy", {"msc_seg": logits_of(scores(), number=21)})
+    with pytest.raises(ValueError, match=r"2007_000032.npy: has 21 maps without keys, but class numbers reach 12; .*"):
+        read(tmp_path, "logits")
+    np.testing.assert_allclose(read(tmp_path, "logits", other_ids="ignore").scores, scores() / 3, atol=1e-5)
+
+
+def test_a_label_that_was_not_predicted_scores_nothing(tmp_path):
+    save(tmp_path / "2007_000032.npy", {"prob": enlarged(scores()), "keys": np.array([0, 12])})
+    cam = read(tmp_path, "weakclip")
+    assert not cam.scores[0].any()
+    np.testing.assert_allclose(cam.scores[1], scores()[1], atol=1e-6)
+
+
+FORMS = {
+    "from 1": ({"keys_start": 1}, {"k": np.array(LABELS)}, lambda maps: maps),
+    "from 0": ({}, {"k": [np.int16(label - 1) for label in LABELS]}, lambda maps: maps),
+    "a batch": ({"keys_start": "mask_ids"}, {"k": torch.tensor([LABELS])}, lambda maps: torch.from_numpy(maps)[None]),
+    "a background": (
+        {"background": "first", "keys_start": 1},
+        {"k": np.array(LABELS)},
+        lambda maps: np.concatenate([maps[:1], maps]),
+    ),
+    "logits of each class": (
+        {"activation": "sigmoid", "keys_start": 1},
+        {"k": np.array(LABELS)},
+        lambda maps: np.log(maps + 1e-9) - np.log1p(-maps),
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", [".npy", ".pt"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_dict_is_read_as_its_keys_say(tmp_path, name, ending):
+    keys, content, stored = FORMS[name]
+    content = content | {"m": stored(enlarged(scores())), "note": "text", "n": 3}
+    path = tmp_path / f"2007_000032{ending}"
+    torch.save(content, path) if ending == ".pt" else save(path, content)
+    source = Source(kind="import", path="cams", format="dict", maps="m", keys="k", **keys)
+    np.testing.assert_allclose(read(tmp_path, "dict", form=source.dict_form).scores, scores(), atol=1e-6)
+
+
+def test_a_key_of_a_preset_may_be_another(tmp_path):
+    write_pot(tmp_path, RECORD.image_id, scores())
+    source = Source(kind="import", path="cams", format="pot", maps="IS_CAM1")
+    with pytest.raises(ValueError, match=r"scores reach from .* to 1\.\d+"):
+        read(tmp_path, "pot", form=source.dict_form)
+    cam = read(tmp_path, "pot", form=source.dict_form, normalise="max")
+    np.testing.assert_allclose(cam.scores, scores() / scores().max(axis=(1, 2), keepdims=True), rtol=1e-5)
+
+
+DICT_FAULTS = {
+    "a key below the first": ({"k": [0, 7], "m": scores()}, {"keys_start": 1}, "has the key 0, but keys start at 1"),
+    "a negative key": ({"k": [-1, 7], "m": scores()}, {}, "has the key -1, but keys start at 0"),
+    "a batch of two": ({"k": [7, 11], "m": np.stack([scores()] * 2)}, {}, r"float32 \(2, 2, 6, 8\) where maps belong"),
+    "no maps": ({"k": [7, 11], "x": 1}, {}, r"has the entries \['k', 'x'\], not k and m"),
+    "maps of text": ({"k": [7, 11], "m": "text"}, {}, "holds an array of <U4"),
+    "infinite logits": ({"k": [7, 11], "m": scores() * np.inf}, {"activation": "softmax"}, "not finite"),
+    "a mask id twice": ({"k": [8, 8], "m": scores()}, {"keys_start": "mask_ids"}, "has class 8 twice"),
+}
+
+
+@pytest.mark.parametrize("fault", DICT_FAULTS)
+def test_a_fault_in_a_dict_is_named_with_the_file(tmp_path, fault):
+    content, keys, words = DICT_FAULTS[fault]
+    save(tmp_path / "2007_000032.npy", content)
+    source = Source(kind="import", path="cams", format="dict", maps="m", keys="k", **keys)
+    with pytest.raises(ValueError, match=rf"2007_000032.npy: .*{words}"):
+        read(tmp_path, "dict", form=source.dict_form)
 
 
 def test_a_hard_mask_is_one_at_the_class_and_undecided_where_it_says_so(tmp_path):
@@ -428,7 +508,8 @@ def hostile_contents(trace):
     yield HostileStorage(trace, in_a_real_storage)
 
 
-PICKLED = {"irn": "high_res", "amn": "high_res", "class_maps": 7, "arrays": None}
+PICKLED = {"irn": "high_res", "amn": "high_res", "class_maps": 7, "arrays": None, "clip_es": "attn_highres"}
+PICKLED |= {"excel": "valid_lam", "more": "valid_lam", "weakclip": "prob", "pot": "IS_CAM", "logits": "msc_seg"}
 
 
 @pytest.mark.parametrize("kind", PICKLED)
@@ -441,6 +522,15 @@ def test_a_hostile_pickle_is_refused_by_its_name_and_not_run(tmp_path, kind, num
     with pytest.raises(ValueError, match=r"2007_000032.npy: the pickle asks for (posix|nt)\.mkdir, which could run"):
         read(tmp_path, kind)
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_hostile_pickle_inside_a_pt_is_refused_too(tmp_path, number):
+    content = list(hostile_contents(tmp_path / "trace"))[number]
+    torch.save({"keys": torch.tensor([0, 8]), "score": content}, tmp_path / "2007_000032.pt")
+    with pytest.raises(ValueError, match=r"2007_000032.pt: the pickle asks for (posix|nt)\.mkdir, which could run"):
+        read(tmp_path, "beco")
+    assert not (tmp_path / "trace").exists()
 
 
 def test_a_hostile_pickle_inside_an_npz_is_not_opened(tmp_path):

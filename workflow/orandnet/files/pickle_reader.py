@@ -98,10 +98,12 @@ class PlainUnpickler(_Unpickler):
     """
 
     def __init__(self, file: BinaryIO, path: Path, *, num_bytes: int):
+        """Read from where the file stands."""
         super().__init__(file, path)
         self._cells_left = FREE_VALUES + VALUES_PER_BYTE * num_bytes
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for an admitted name; `Refused` for any other."""
         # a pickle may set attributes on what it gets here: text, a built-in type and bound methods do not let it
         admitted = {
             ("numpy", "ndarray"): "numpy.ndarray",  # only handed to _reconstruct

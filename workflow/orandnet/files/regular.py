@@ -76,7 +76,9 @@ def regular_size(path: Path, *, what: str = "file", most_bytes: int | None = Non
 def _size_of(file: BinaryIO, path: Path, what: str, most_bytes: int | None) -> int:
     size = os.fstat(file.fileno()).st_size
     if most_bytes is not None and size > most_bytes:
-        raise ValueError(f"{path}: has {size} bytes, and a {what} here has {most_bytes} at most; check what the file is.")
+        raise ValueError(
+            f"{path}: has {size} bytes, and a {what} here has {most_bytes} at most; check what the file is."
+        )
     return size
 
 

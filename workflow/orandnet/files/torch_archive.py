@@ -47,7 +47,9 @@ def read_torch_archive(path: Path, *, most_bytes: int | None = None) -> Any:
     except Refused:
         raise
     except Exception as error:  # a damaged archive raises nearly anything
-        raise ValueError(f"{path}: not a readable .pt file ({reason(error)}); save it again with torch.save.") from error
+        raise ValueError(
+            f"{path}: not a readable .pt file ({reason(error)}); save it again with torch.save."
+        ) from error
 
 
 class _ArchiveUnpickler(PlainUnpickler):
