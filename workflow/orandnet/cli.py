@@ -139,7 +139,11 @@ def _grouped(function: Callable, values: dict) -> dict:
 
 
 def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
-    """Return a parser with one `--option` per parameter; a list takes several values."""
+    """Return a parser with one `--option` per parameter; a list takes several values.
+
+    A parameter that is not keyword-only is given by its place.
+    """
+    placed = [name for name, one in inspect.signature(function).parameters.items() if one.kind is not one.KEYWORD_ONLY]
     parser = argparse.ArgumentParser(
         prog=program,
         parents=[_job_options()],
@@ -148,6 +152,9 @@ def make_parser(program: str, function: Callable, parameters: dict) -> argparse.
     )
     for name, (annotation, default) in parameters.items():
         if name in INJECTED:
+            continue
+        if name in placed:
+            parser.add_argument(name, **_reader(annotation))
             continue
         required = default is inspect.Parameter.empty
         parser.add_argument(

@@ -154,7 +154,7 @@ def read_soft_png(path: Path, known: Known) -> Maps:
     found = []
     for file in sorted(path.glob("*.png")):
         name = file.stem
-        found.append((known.ids.get(name, int(name) if name.isdecimal() else name), _grey(file, known.most_cells)))
+        found.append((known.ids.get(name, int(name) if name.isdecimal() else name), read_grey(file, known.most_cells)))
     return _distinct(found, path)
 
 
@@ -190,7 +190,8 @@ def _number(key: object, path: Path) -> int:
     raise ValueError(f"{path}: {key!r} is no class number; check the format.")
 
 
-def _grey(path: Path, most_cells: int) -> np.ndarray:
+def read_grey(path: Path, most_cells: int) -> np.ndarray:
+    """Return a grey image of 8 or 16 bits as (h, w) float32 in [0, 1]; ValueError for any other file."""
     content = read_regular(path, what="soft mask", most_bytes=MOST_BYTES)
     image, _ = decode_picture(content, path, formats=("PNG",), what="soft mask", most_pixels=most_cells)
     if image.mode not in BRIGHTEST:
