@@ -54,6 +54,15 @@ FORMS = {
     "amn_frozen_first_layer": Form(
         {"sources": {"amn": {"classifier": {"frozen_layers": ["conv1", "bn1"]}}}}, ("amn", "ours_star")
     ),
+    "amn_walk_power": Form({"sources": {"amn": {"irn": {"walk": {"power": 1.3}}}}}, ("amn+irn",)),
+    "offset": Form(
+        {"ensembles": {"ours": {"fusion": {"offsets": {"vit": 0.15}, "clip": False}}}}, ("ours-or", "ours-and", "ours")
+    ),
+    "naive_sum": Form(
+        {"ensembles": {"naive": {"output": "sum", "fusion": {"offsets": {"vit": 0.15}, "clip": False}}}}, ("naive",)
+    ),
+    "orandnet_softmax": Form({"orandnet": {"loss": "official_softmax"}}, ("ours", "ours_star")),
+    "vit_not_mirrored": Form({"sources": {"vit": {"cam": {"flip": False}}}}, CAMS[1:]),
     "orandnet_not_mirrored": Form({"orandnet": {"random_flip": False}}, ("ours", "ours_star")),
     "cam_bilinear": Form({"cam": {"interpolation": "bilinear"}}, CAMS),
     "vit_constant_rate": Form({"sources": {"vit": {"classifier": {"training": {"schedule": "constant"}}}}}, CAMS[1:]),

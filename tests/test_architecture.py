@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "clean", "config", "plan", "__main__"}
+TOP = {"cli", "options", "check", "clean", "config", "plan", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",
@@ -112,7 +112,7 @@ def test_the_plan_reads_the_config_and_no_file(name):
 
 def test_the_root_of_the_package_holds_rooms_and_the_way_in():
     files = {path.name for path in PACKAGE_FOLDER.iterdir() if path.is_file()}
-    assert files == {"__init__.py", "__main__.py", "cli.py", "settings.py"}
+    assert files == {"__init__.py", "__main__.py", "cli.py", "options.py", "settings.py"}
 
 
 def test_the_tests_lie_in_the_rooms_of_what_they_test():

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import Field
 from orandnet import cli
 from orandnet.files.manifest import input_hashes, manifest_path, training_key
 from orandnet.networks.device import select_device
+from orandnet.options import description, make_parser
 from orandnet.settings import Section
 from random_cams import random_shard
 
@@ -39,11 +41,20 @@ def command(
     threads: int = 1,
     threshold: float = 0.25,
 ) -> None:
-    """Do something with 100 % of the CAMs."""
+    """Do something with 100 % of the CAMs.
+
+    Args:
+        cams: shards, 50 % of
+            them each.
+        threshold: of the background.
+
+    Raises:
+        ValueError: always.
+    """
 
 
 def parse(*arguments):
-    parser = cli.make_parser("orandnet test", command, cli._parameters(command))
+    parser = make_parser("orandnet test", command)
     return vars(parser.parse_args(arguments))
 
 
@@ -76,11 +87,13 @@ def test_defaults_come_from_the_signature_and_a_list_may_be_empty():
     [
         (REQUIRED[:-2], "required: --settings"),
         ((*REQUIRED, "--colour", "red"), "unrecognized arguments: --colour"),
+        ((*REQUIRED, "--treads", "2"), "unrecognized arguments: --treads 2; did you mean --threads?"),
+        ((*REQUIRED, "--thre", "2"), "unrecognized arguments: --thre 2; did you mean --threads?"),
         ((*REQUIRED, "--key", "k"), "unrecognized arguments: --key"),
         ((*REQUIRED, "--threads", "many"), "--threads: invalid int value: 'many'"),
         ((*REQUIRED[:-1], '{"rate": 0}'), "--settings: rate: Input should be greater than 0"),
-        ((*REQUIRED[:-1], '{"rat": 1}'), "--settings: rat: Extra inputs are not permitted"),
-        ((*REQUIRED[:-1], "{rate"), "--settings: JSON: Invalid JSON"),
+        ((*REQUIRED[:-1], '{"rat": 1}'), "--settings: rat: unknown key; did you mean 'rate'?"),
+        ((*REQUIRED[:-1], "{rate"), "--settings: config: Invalid JSON"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_exit_code_2(capsys, arguments, message):
@@ -99,19 +112,45 @@ def run(*arguments):
     return 0
 
 
+def test_help_says_what_a_command_does_and_each_option_from_the_docstring_alone():
+    text = " ".join(make_parser("orandnet test", command).format_help().split())
+    assert "Do something with 100 % of the CAMs. options:" in text
+    assert "--cams [CAMS ...] shards, 50 % of them each. --members" in text
+    assert "Raises" not in text
+
+
+def test_every_option_of_every_command_has_a_line_of_help():
+    for stage in (*cli.STAGES, *cli.TOOLS):
+        for function in cli.commands_of(stage).values():
+            actions = make_parser(stage, function)._actions
+            assert [action.dest for action in actions if not action.help] == [], (stage, function.__name__)
+            assert description(function)
+
+
 def test_help_lists_all_stages_and_unknown_ones_are_refused(capsys):
     assert run() == run("--help") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert listed == [*cli.STAGES, *cli.TOOLS] * 2
     assert run("fusoin") == 2
-    assert "fusion" in capsys.readouterr().out
+    assert "there is no command 'fusoin'; did you mean 'fusion'?" in capsys.readouterr().err
+    assert run("xyz") == 2
+    assert "choose dataset, classifier, " in capsys.readouterr().err
+    assert run("irn", "wolk") == 1
+    assert "there is no command 'wolk'; did you mean 'walk'?" in capsys.readouterr().err
+    assert run("where", "config.yaml") == 1
+    assert "there is no command 'config.yaml'" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"orandnet {metadata.version('orandnet')}\n"
 
 
 @pytest.mark.parametrize("stage", ["evaluation", "report"])
 def test_a_stage_with_several_commands_names_them(capsys, stage):
     assert run(stage, "--help") == 0
     assert "commands: " in capsys.readouterr().out
-    assert run(stage, "draw") == 1
+    assert run(stage) == 1
     assert f"orandnet {stage}: give one of its commands: " in capsys.readouterr().err
 
 
@@ -266,6 +305,7 @@ def test_a_command_hands_on_all_it_prints_and_how_it_ended(tmp_path):
 # a Python of which no folder has the package
 WITHOUT = """
 import sys
+from importlib import metadata
 from pathlib import Path
 
 sys.path[:] = [folder for folder in sys.path if not (Path(folder) / "orandnet").is_dir()]

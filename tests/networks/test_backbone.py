@@ -4,7 +4,9 @@ import re
 from functools import partial
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from orandnet.cam.attention import vit_maps
 from orandnet.classifier.network import create_classifier
@@ -94,6 +96,18 @@ def test_damaged_weights_are_named_with_the_model(tmp_path, content):
         ValueError, match=r"timm cannot make 'test_resnet' \(.*give a local `weights` file that is whole"
     ):
         create_backbone(settings, output_stride=16)
+
+
+def test_weights_of_another_model_are_refused_and_not_left_at_random(tmp_path):
+    path = tmp_path / "w.safetensors"
+    right = timm.create_model("test_resnet", pretrained=False).state_dict()
+    save_file({f"encoder.{name}": tensor for name, tensor in right.items()}, path)
+    settings = Backbone(model="test_resnet", weights=str(path))
+    with pytest.raises(ValueError, match=r"w.safetensors lacks \d+ of the network's weights, such as conv1"):
+        create_backbone(settings, output_stride=16)
+    save_file({name: tensor for name, tensor in right.items() if not name.startswith("fc.")}, path)
+    made = create_backbone(settings, output_stride=16)
+    assert torch.equal(made.stages.state_dict()["conv1.0.weight"], right["conv1.0.weight"])
 
 
 @pytest.mark.parametrize(("model", "number"), [("convnext_atto", 4), ("test_resnet", 5)])

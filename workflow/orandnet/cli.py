@@ -4,18 +4,12 @@ A stage is imported only when its command runs, so that a command that needs no 
 of every command say how its job runs, and not what it makes: they count neither as settings nor for a training's key.
 """
 
-import argparse
-import inspect
+import difflib
 import os
 import sys
-import types
-import typing
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
+from collections.abc import Callable, Iterable
+from importlib import import_module, metadata
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from orandnet.files.manifest import Clock, input_hashes, training_key, write_manifest
 from orandnet.job.ending import in_one_line, run_to_the_end
@@ -25,6 +19,7 @@ from orandnet.job.progress import say
 from orandnet.job.startup import leave_out_compiler
 from orandnet.job.time_limit import set_time_limit
 from orandnet.job.warnings import collected_warnings
+from orandnet.options import description, grouped, job_options, make_parser, parameters, positional
 from orandnet.settings import MAX_SEED, Section
 
 STAGES = {
@@ -43,21 +38,32 @@ STAGES = {
     "export": "write CAMs and pseudo masks for other programs; pack one image's trail for a bug report",
 }
 TOOLS = {  # commands that are no stage
+    "check": "list all that is wrong with a config, its data and weights, before anything is trained",
     "where": "print the folder of a config's run",
     "clean": "remove the folder of a config's run, or what in it is out of date",
     "reference": "write the config's schema and key reference",
 }
-TOOL_MODULES = {"where": "config.where", "clean": "clean.command", "reference": "config.reference"}
-INJECTED = ("state", "key")  # worked out here, never typed: where an unfinished training is kept, and its name
+TOOL_MODULES = {
+    "check": "check.command",
+    "where": "config.where",
+    "clean": "clean.command",
+    "reference": "config.reference",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; a problem with the input is one line on standard error and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] not in STAGES | TOOLS:
+    if arguments[:1] in ([], ["-h"], ["--help"]):
         _print_stages()
-        raise SystemExit(0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2)
+        raise SystemExit(0)
+    if arguments == ["--version"]:
+        print(f"orandnet {_version()}")
+        raise SystemExit(0)
     stage, *rest = arguments
+    if stage not in STAGES | TOOLS:
+        say(f"orandnet: {unknown(stage, STAGES | TOOLS, 'command')}")
+        raise SystemExit(2)
     leave_out_compiler()
     try:
         _run(stage, _prepare_job(stage, rest))
@@ -69,28 +75,30 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(1) from None
 
 
+def _version() -> str:
+    try:
+        return metadata.version("orandnet")
+    except metadata.PackageNotFoundError:  # rules of a checkout that is not installed
+        return "of this folder, not installed"
+
+
+def unknown(given: str, known: Iterable[str], kind: str) -> str:
+    """Return a line about a word that is none of those known: the near one, or all."""
+    near = difflib.get_close_matches(given, list(known), n=1)
+    return f"there is no {kind} {given!r}; " + (f"did you mean {near[0]!r}?" if near else f"choose {', '.join(known)}.")
+
+
 def _print_stages() -> None:
-    print("usage: orandnet <stage> [command] [options]")
+    print("usage: orandnet <stage> [command] [options]; orandnet <stage> [command] --help; orandnet --version")
     for title, commands in (("stages", STAGES), ("and", TOOLS)):
         print(f"\n{title}:")
         for name, line in commands.items():
             print(f"  {name:12} {line}")
 
 
-def _job_options() -> argparse.ArgumentParser:
-    """Return the parser of what every command takes and no stage sees."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    job = parser.add_argument_group("how the job runs")
-    job.add_argument("--gpus", type=int, help="GPUs to take for this job alone; 0 computes on the CPU")
-    job.add_argument(
-        "--time-limit", type=float, metavar="MINUTES", help="stop before that, with code 75; start again to go on"
-    )
-    return parser
-
-
 def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
     """Set the GPUs and the time limit of this process, before torch is imported; return the other arguments."""
-    job, others = _job_options().parse_known_args(arguments)
+    job, others = job_options().parse_known_args(arguments)
     if "time_limit" in job:
         set_time_limit(job.time_limit)
     if "gpus" in job and (taken := take_gpus(job.gpus)):
@@ -98,96 +106,38 @@ def _prepare_job(stage: str, arguments: list[str]) -> list[str]:
     return others
 
 
+def commands_of(stage: str) -> dict[str, Callable]:
+    """Return the functions of a stage or a tool, by the name of the command; "" is that without one."""
+    return import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
+
+
 def _run(stage: str, arguments: list[str]) -> None:
-    commands = import_module(f"orandnet.{TOOL_MODULES.get(stage, f'{stage}.stage')}").COMMANDS
+    commands = commands_of(stage)
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments
     elif "" not in commands:
         if arguments[:1] in (["-h"], ["--help"]):
-            print(f"usage: orandnet {stage} <command> [options]\n\ncommands: {', '.join(commands)}")
+            _print_commands(stage, commands)
             return
+        if arguments and not arguments[0].startswith("-"):
+            raise ValueError(unknown(arguments[0], commands, "command"))
         raise ValueError(f"give one of its commands: {', '.join(commands)}.")
+    elif arguments and not arguments[0].startswith("-") and not positional(commands[name]):
+        raise ValueError(unknown(arguments[0], filter(None, commands), "command"))
     function = commands[name]
-    parameters = _parameters(function)
-    parser = make_parser(f"orandnet {stage} {name}".strip(), function, parameters)
+    parser = make_parser(f"orandnet {stage} {name}".strip(), function)
     values = vars(parser.parse_args(arguments))
-    _call(stage, f"{stage} {name}".strip(), function, parameters, values)
+    _call(f"{stage} {name}".strip(), function, values)
 
 
-def _parameters(function: Callable) -> dict[str, tuple[object, object]]:
-    """Return name -> (type, default) of the function's parameters; a named tuple stands for its fields."""
-    hints, found = typing.get_type_hints(function), {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        group = _is_group(hints[name])
-        found |= _parameters(hints[name]) if group else {name: (hints[name], parameter.default)}
-    return found
+def _print_commands(stage: str, commands: dict[str, Callable]) -> None:
+    print(f"usage: orandnet {stage} <command> [options]\n\ncommands: {', '.join(commands)}\n")
+    for name, function in commands.items():
+        print(f"  {name:12} {description(function).splitlines()[0]}")
 
 
-def _is_group(annotation: object) -> bool:
-    """Return whether a parameter's type is a named tuple, whose fields are options of the command."""
-    return isinstance(annotation, type) and hasattr(annotation, "_fields")
-
-
-def _grouped(function: Callable, values: dict) -> dict:
-    """Return the arguments of the function, with those of its named tuples put together."""
-    arguments = dict(values)
-    for name, annotation in typing.get_type_hints(function).items():
-        if _is_group(annotation):
-            arguments[name] = annotation(**{field: arguments.pop(field) for field in annotation._fields})
-    return arguments
-
-
-def make_parser(program: str, function: Callable, parameters: dict) -> argparse.ArgumentParser:
-    """Return a parser with one `--option` per parameter; a list takes several values.
-
-    A parameter that is not keyword-only is given by its place.
-    """
-    placed = [name for name, one in inspect.signature(function).parameters.items() if one.kind is not one.KEYWORD_ONLY]
-    parser = argparse.ArgumentParser(
-        prog=program,
-        parents=[_job_options()],
-        description=inspect.getdoc(function),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for name, (annotation, default) in parameters.items():
-        if name in INJECTED:
-            continue
-        if name in placed:
-            parser.add_argument(name, **_reader(annotation))
-            continue
-        required = default is inspect.Parameter.empty
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            required=required,
-            default=None if required else default,
-            **_reader(annotation),
-        )
-    return parser
-
-
-def _reader(annotation: object) -> dict:
-    """Return argparse's keywords for a parameter's type."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
-    if annotation is bool:
-        return {"action": "store_true"}
-    if typing.get_origin(annotation) is list:
-        return {"type": typing.get_args(annotation)[0], "nargs": "*"}
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return {"type": partial(_read_section, annotation), "metavar": "JSON"}
-    return {"type": annotation}
-
-
-def _read_section(section: type[Section], text: str) -> Section:
-    try:
-        return section.model_validate_json(text)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, p['loc'])) or 'JSON'}: {p['msg']}" for p in error.errors())
-        raise argparse.ArgumentTypeError("; ".join(problems)) from None
-
-
-def _call(stage: str, command: str, function: Callable, parameters: dict, values: dict) -> None:
+def _call(command: str, function: Callable, values: dict) -> None:
     """Run the function and write the manifest of what it made."""
     clock = Clock()
     paths = {
@@ -206,12 +156,13 @@ def _call(stage: str, command: str, function: Callable, parameters: dict, values
     }
     if not 0 <= (values.get("random_seed") or 0) <= MAX_SEED:
         raise ValueError(f"--random-seed: {values['random_seed']} is no seed; give a number from 0 to {MAX_SEED}.")
-    if "key" in parameters:
+    if "key" in parameters(function):
         values = values | {"key": training_key(facts), "state": outputs[0].parent / ".state"}
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
     with collected_warnings() as warnings:
-        function(**_grouped(function, values))
+        named = grouped(function, values)
+        function(*[named.pop(name) for name in positional(function)], **named)
     if outputs:
         write_manifest(outputs, facts | {"warnings": list(warnings)}, clock)
 

@@ -24,6 +24,15 @@ def run(
 ) -> None:
     """Write the CAMs of this shard's images, each for the image's own labels only.
 
+    Args:
+        index: train_aug.csv of the data set.
+        weights: of a classifier.
+        output: shard of CAMs.
+        settings: scales, attribution and normalisation.
+        labels: lists of the seed source's inter-pixel labels, for kind amn with raw_background.
+        shard: which part, as 2-of-4: the second of four.
+        device: auto, cpu or cuda.
+
     Raises:
         ValueError: if `labels`, the lists of the seed source's inter-pixel labels, are missing where an AMN's settings
             ask for them (raw_background), or given where they do not.
@@ -53,6 +62,12 @@ def _seed_labels(labels: list[Path] | None, settings: Settings, kind: str) -> Ma
 def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: str = "1-of-1") -> None:
     """Write the CAMs of this shard's images as another method left them in files.
 
+    Args:
+        index: train_aug.csv of the data set.
+        output: shard of CAMs.
+        settings: folder, format and normalisation.
+        shard: which part, as 2-of-4: the second of four.
+
     Raises:
         ValueError: names the first files that are missing or do not fit the index, and says how many there are.
     """
@@ -62,7 +77,7 @@ def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: s
     write_shard(output, warned_if_flat(track(cams, "import", len(records)), "cam import"))
 
 
-def formats(file: str) -> None:
+def formats(file: str, /) -> None:
     """Say what a CAM file of another method holds, which import format reads it, and what the config says then.
 
     Args:

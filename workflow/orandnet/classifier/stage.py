@@ -61,7 +61,14 @@ def run(
     settings: Settings,
     job: TrainingJob,
 ) -> None:
-    """Train a classifier on train_aug; kind amn also reads `labels`, the lists of another CAM's inter-pixel labels."""
+    """Train a classifier on train_aug; kind amn also reads `labels`, the lists of another CAM's inter-pixel labels.
+
+    Args:
+        index: train_aug.csv of the data set.
+        labels: lists of the seed source's inter-pixel labels, for kind amn.
+        initial_weights: weights of another classifier, for the backbone; without it the settings say how it starts.
+        settings: kind, network and training.
+    """
     dataset = read_index(index)
     records, num_foreground = dataset.subset("train_aug"), dataset.num_classes - 1
 

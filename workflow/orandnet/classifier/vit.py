@@ -6,8 +6,9 @@ from timm.layers import HybridEmbed
 from torch import Tensor, nn
 
 from orandnet.classifier.settings import ClassifierBackbone, Settings, refuse_crop
-from orandnet.networks.backbone import create_backbone, create_model, normalise_for
+from orandnet.networks.backbone import create_backbone, normalise_for
 from orandnet.networks.freezing import freeze_batch_norm, freeze_layers
+from orandnet.networks.timm_model import create_model
 from orandnet.training.optimizer import parameter_groups
 
 

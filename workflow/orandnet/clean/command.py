@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from orandnet.clean.stale import remove, stale_files
-from orandnet.config.reading import read_config
-from orandnet.config.sections import Config, deep_update, load
+from orandnet.config.merging import merged_config
+from orandnet.config.sections import Config, load
 from orandnet.config.where import RESULTS
 
 LOCKS = Path(".snakemake/locks")
@@ -24,7 +24,7 @@ def run(*, config: list[str] | None = None, stale: str | None = None, yes: bool 
         yes: remove what is listed.
     """
     files = [Path(name) for name in config or ["config.yaml"]]
-    its = _merged(files)
+    its = load(merged_config(files))
     folder = RESULTS / its.run
     if yes and stale is None:
         raise ValueError("--yes: goes with --stale RUN; without it, `clean` removes the whole run.")
@@ -41,16 +41,6 @@ def run(*, config: list[str] | None = None, stale: str | None = None, yes: bool 
     else:
         shutil.rmtree(folder)
         print(f"{folder}: removed")
-
-
-def _merged(files: list[Path]) -> Config:
-    raw = read_config(files[0])
-    for path in files[1:]:
-        more = read_config(path)
-        if not isinstance(raw, dict) or not isinstance(more, dict):
-            raise ValueError(f"{path}: holds no keys; give config files.")
-        raw = deep_update(raw, more)
-    return load(raw)
 
 
 def _clean_stale(folder: Path, config: Config, *, yes: bool) -> None:

@@ -12,21 +12,19 @@ from orandnet.segmenter.settings import GROUND_TRUTH
 
 
 def contradictions(config) -> Iterator[str]:
-    """Yield what is wrong between the sections of a `Config`, one line each; some are raised as a ValueError."""
+    """Yield what is wrong between the sections of a `Config`, one line each."""
     for place, named in (("sources", config.sources), ("ensembles", config.ensembles)):
         if GROUND_TRUTH in named:
             yield f"{place}.{GROUND_TRUTH}: stands for the true masks in segmenter.methods; choose another name."
     twice = sorted(config.sources.keys() & config.ensembles.keys())
     if twice:
         yield f"ensembles.{twice[0]}: is also the name of a source; rename one."
+    broken = list(dict.fromkeys(_broken_sections(config)))
+    yield from broken
+    if broken:
+        return  # what follows asks for these sections
     for name in config.ensembles:
         yield from _unfit_members(config, name)
-    for source in config.sources:
-        if source in config.imported:
-            config.import_of(source)
-        else:
-            config.classifier_of(source)
-            config.cam_of(source)
     yield from _unfit_sources(config)
     yield from _unmade_cams(config)
     if not config.dataset.scored:
@@ -35,6 +33,23 @@ def contradictions(config) -> Iterator[str]:
     yield from _unknown_rows(config)
     yield from _unknown_submission(config)
     yield from _unknown_models(config)
+
+
+def _broken_sections(config) -> Iterator[str]:
+    """What is wrong with the sections that a source or an ensemble has of its own."""
+    makers = []
+    for source in config.sources:
+        its = (config.import_of,) if source in config.imported else (config.classifier_of, config.cam_of)
+        makers += [(make, source) for make in its]
+    makers += [(make, name) for name in config.ensembles for make in (config.fusion_of, config.orandnet_of)]
+    seeds = [source.seed_source for source in config.sources.values() if source.seed_source in config.sources]
+    refined = [cam for cam in config.irn.cams if cam in config.sources or cam in config.ensembles]
+    makers += [(config.irn_of, name) for name in (*refined, *seeds)]
+    for make, name in makers:
+        try:
+            make(name)
+        except ValueError as error:
+            yield from str(error).splitlines()
 
 
 def _unknown_models(config):
@@ -74,15 +89,12 @@ def _unfit_members(config, name: str):
     for member in config.fusion_of(name).offsets:
         if member not in ensemble.members:
             yield f"ensembles.{name}.fusion.offsets: {member!r} is no member; the members are {ensemble.members}."
-    config.orandnet_of(name)
 
 
 def _unmade_cams(config):
     for cam in config.irn.cams:
         if cam not in config.sources and cam not in config.ensembles:
             yield f"irn.cams: {cam!r} is neither a source nor an ensemble; name one of them."
-        else:
-            config.irn_of(cam)
     for row, method in config.segmenter.methods.items():
         if method != GROUND_TRUTH and method not in config.cam_methods:
             yield (
@@ -134,8 +146,6 @@ def _unfit_sources(config):
             yield f"{place}.seed_source: kind amn learns from another source, not {seed!r}; choose from {seeds}."
         elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
             yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
-        else:
-            config.irn_of(seed)
 
 
 def _unknown_submission(config):

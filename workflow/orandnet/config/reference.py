@@ -114,7 +114,11 @@ def _type_name(annotation: Any) -> str:
 
 
 def run(*, folder: str = ".") -> None:
-    """Write both files into the checkout at `folder`."""
+    """Write the config's schema and key reference into a checkout.
+
+    Args:
+        folder: the checkout.
+    """
     (Path(folder) / SCHEMA).write_text(schema(), encoding="utf-8")
     (Path(folder) / KEYS).write_text(key_reference(), encoding="utf-8")
 

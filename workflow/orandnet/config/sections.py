@@ -177,6 +177,13 @@ def deep_update(values: dict, changes: dict) -> dict:
     return result
 
 
+def _with_all_methods(config: Config) -> SegmenterSettings:
+    """Return the section `segmenter` with a row for each source and ensemble that the config names."""
+    names = [*config.sources, *config.ensembles]
+    methods = {name: name + IRN_SUFFIX if name in config.irn.cams else name for name in names}
+    return config.segmenter.model_copy(update={"methods": methods})
+
+
 def load(raw: dict) -> Config:
     """Return the checked config.
 
@@ -190,6 +197,8 @@ def load(raw: dict) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ValueError(describe(error, Config)) from None
+    if config.segmenter.methods is None:
+        config = config.model_copy(update={"segmenter": _with_all_methods(config)})
     problems = list(contradictions(config))
     if problems:
         raise ValueError("\n".join(problems))

@@ -18,7 +18,11 @@ def run_folder(config: Path) -> Path:
 
 
 def run(*, config: str = "config.yaml") -> None:
-    """Print the folder of the config's run."""
+    """Print the folder of the config's run.
+
+    Args:
+        config: the config file.
+    """
     print(run_folder(Path(config)))
 
 

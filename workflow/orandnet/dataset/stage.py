@@ -5,7 +5,10 @@ of a part. So a new test image, or masks that are given later, train nothing aga
 """
 
 import json
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from orandnet.dataset.download.fetching import fetch_dataset
 from orandnet.dataset.index import CLASSES, COLUMNS, PART_COLUMNS, read_file_ids, read_index, read_rows, write_rows
@@ -23,7 +26,12 @@ from orandnet.job.warnings import warn
 
 
 def fetch(*, output: Path, settings: FetchSettings) -> None:
-    """Download a public data set, check and unpack it; `output` (JSON) tells what came from where."""
+    """Download a public data set, check and unpack it.
+
+    Args:
+        output: what came from where (JSON).
+        settings: which data set, and the folder that it is unpacked into.
+    """
     _write_json(output, fetch_dataset(settings))
 
 
@@ -139,29 +147,49 @@ def run(
     _write_json(manifest_output, describe(found, names, file_ids))
 
 
+class Step(NamedTuple):
+    """A part of the work on a data set: the file that it writes, those it reads, and the work."""
+
+    output: Path
+    needs: tuple[Path, ...]
+    write: Callable[[], None]
+
+
+def steps(folder: Path, settings: Settings, *, threads: int = 1) -> Iterator[Step]:
+    """Yield what writes all lists of a data set into a folder, as the jobs of a run do, in their order."""
+    labels = None
+    if settings.kind in ("scenes", "coco"):
+        labels = folder / settings.kind / "labels.csv"
+        yield Step(labels, (), partial(layout, output=labels, settings=settings.of_layout()))
+    drawn = () if labels is None else (labels,)
+    its_classes = folder / CLASSES
+    yield Step(
+        its_classes, drawn, partial(classes, output=its_classes, settings=settings.of_images(None), labels=labels)
+    )
+    parts = [folder / f"{part}.csv" for part in PARTS]
+    given = {"labels": labels, "threads": threads}
+    leave_out = settings.masks if settings.kind in ("folder", "coco") else None
+    for path in parts:
+        its = {"part": path.stem, "settings": settings.of_images(path.stem), "leave_out": leave_out}
+        yield Step(path, (its_classes,), partial(images, output=path, **its, **given))
+    truths = [folder / "ground_truth" / f"{part}.json" for part in ("train_aug", "val")] if settings.scored else []
+    for path in truths:
+        its = {"index": folder / f"{path.stem}.csv", "settings": settings.narrowed_to(MaskSettings)}
+        yield Step(path, (its["index"],), partial(ground_truth, output=path, **its, **given))
+    outputs = {"output": folder / "index.csv", "manifest_output": folder / "manifest.json"}
+    whole = partial(run, parts=parts, ground_truth=truths, settings=settings, labels=labels, **outputs)
+    yield Step(outputs["output"], (*parts, *truths), whole)
+
+
 def make_all(folder: Path, settings: Settings, *, threads: int = 1) -> None:
-    """Write all lists of a data set into a folder, one after the other, as the jobs of a run do; for use from Python.
+    """Write all lists of a data set into a folder, one after the other; for use from Python.
 
     Raises:
         ValueError: names the first few faults.
     """
-    labels = None
-    if settings.kind in ("scenes", "coco"):
-        labels = folder / settings.kind / "labels.csv"
-        layout(output=labels, settings=settings.of_layout())
-    folder.mkdir(parents=True, exist_ok=True)
-    classes(output=folder / CLASSES, settings=settings.of_images(None), labels=labels)
-    parts = [folder / f"{part}.csv" for part in PARTS]
-    leave_out = settings.masks if settings.kind in ("folder", "coco") else None
-    for path in parts:
-        its = settings.of_images(path.stem)
-        images(part=path.stem, output=path, settings=its, labels=labels, leave_out=leave_out, threads=threads)
-    truths = [folder / "ground_truth" / f"{part}.json" for part in ("train_aug", "val")] if settings.scored else []
-    for path in truths:
-        wanted = settings.narrowed_to(MaskSettings)
-        ground_truth(index=folder / f"{path.stem}.csv", output=path, settings=wanted, labels=labels, threads=threads)
-    outputs = {"output": folder / "index.csv", "manifest_output": folder / "manifest.json"}
-    run(parts=parts, ground_truth=truths, settings=settings, labels=labels, **outputs)
+    for step in steps(folder, settings, threads=threads):
+        step.output.parent.mkdir(parents=True, exist_ok=True)
+        step.write()
 
 
 def _as_read(settings: Settings, labels: Path | None) -> Settings:

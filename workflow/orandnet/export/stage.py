@@ -39,7 +39,13 @@ def irn(*, index: Path, cams: list[Path], output: Path) -> None:
 
 
 def npz(*, index: Path, cams: list[Path], output: Path) -> None:
-    """Write each CAM as <image_id>.npz, plain arrays, beside the list `output`; the options are those of `irn`."""
+    """Write each CAM as <image_id>.npz, plain arrays, beside the list `output`.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: shards of the CAM.
+        output: list of the files (CSV).
+    """
     _write_files(output, CamStore(cams), read_file_ids(index), plain_npz, ".npz")
 
 

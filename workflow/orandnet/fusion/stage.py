@@ -34,6 +34,15 @@ def run(
 ) -> None:
     """Fuse one shard of each member, in the order of `members`, by each operator whose output is given.
 
+    Args:
+        members: names of the sources.
+        cams: a shard of each of them, in the same order.
+        settings: offsets, and whether scores are kept in [0, 1].
+        or_output: shard of 1 - (1 - p1)(1 - p2)...
+        and_output: shard of p1 p2 ...
+        mean_output: shard of the mean.
+        sum_output: shard of the sum.
+
     Raises:
         ValueError: if no output is given, there are fewer than two members, or an offset names none of them.
     """

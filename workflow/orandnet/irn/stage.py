@@ -40,6 +40,14 @@ def labels(
     """Write the inter-pixel labels of a shard of train_aug as PNGs, and the list `output` beside them.
 
     `otsu` is otsu.json of the method, which gives the thresholds where the settings name none.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: shards of the CAM.
+        output: list of the labels (CSV), which lie beside it.
+        settings: thresholds and the dense CRF.
+        otsu: otsu.json of the method, which gives the thresholds that the settings do not name.
+        shard: which part, as 2-of-4: the second of four.
     """
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     store = CamStore(cams)
@@ -96,7 +104,14 @@ def train(
     settings: BoundarySettings,
     job: TrainingJob,
 ) -> None:
-    """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone."""
+    """Train the boundary network on train_aug; `initial_weights` are a classifier's, for its backbone.
+
+    Args:
+        index: train_aug.csv of the data set.
+        labels: lists of inter-pixel labels.
+        initial_weights: weights of a classifier, for the backbone; without it the settings say how it starts.
+        settings: network and training.
+    """
     from orandnet.irn.boundary import describe, start_network
     from orandnet.irn.loss import training_loss
     from orandnet.training.task import Task
@@ -132,7 +147,18 @@ def walk(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the CAMs of a shard of train_aug after the random walk, in the store's format."""
+    """Write the CAMs of a shard of train_aug after the random walk, in the store's format.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: shards of the CAM.
+        weights: of the boundary network.
+        output: shard of CAMs after the walk.
+        settings: reach and length of the walk.
+        shard: which part, as 2-of-4: the second of four.
+        device: auto, cpu or cuda.
+        threads: CPU threads.
+    """
     import torch
 
     from orandnet.irn.boundary import restore

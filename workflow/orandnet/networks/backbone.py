@@ -3,65 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from orandnet.job.progress import say
 from orandnet.networks.any_size import Taken, fitted, sizes_taken
+from orandnet.networks.timm_model import UNFIT, make_model
 from orandnet.networks.wideresnet38 import STRIDE, WideResNet38, load_wideresnet38
 from orandnet.settings import Backbone
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def timm_arguments(settings: Backbone) -> dict:
-    """Return the keywords of `timm.create_model` that load the weights the settings ask for.
-
-    Raises:
-        ValueError: if the local weights file does not exist.
-    """
-    arguments = dict(settings.model_options)
-    if settings.weights and settings.pretrained:
-        if not Path(settings.weights).is_file():
-            raise ValueError(f"backbone.weights: no file {settings.weights}; give the path of a safetensors file.")
-        arguments["pretrained_cfg_overlay"] = {"file": settings.weights}
-    return arguments
-
-
-def create_model(settings: Backbone, **arguments) -> nn.Module:
-    """Return the timm model; a failure to find or load it names the model, the cause and the way out.
-
-    Raises:
-        ValueError: if timm does not know the model, does not make it so, or cannot load its weights.
-    """
-    try:
-        return _model(settings, **arguments)
-    except UNFIT as error:
-        raise _cannot_make(settings, error) from error
-
-
-# how timm's models refuse a keyword or a value
-UNFIT = (TypeError, AssertionError, NotImplementedError, IndexError)
-
-
-def _model(settings: Backbone, **arguments) -> nn.Module:
-    """Return the timm model; raise one of UNFIT for arguments it does not take, a ValueError if it cannot be had."""
-    given = timm_arguments(settings)
-    try:
-        return timm.create_model(settings.model, pretrained=settings.pretrained, **{**arguments, **given})
-    except UNFIT:
-        raise
-    except Exception as error:  # a download, a file of weights, a name: each library has errors of its own
-        raise _cannot_make(settings, error) from error
-
-
-def _cannot_make(settings: Backbone, error: Exception) -> ValueError:
-    reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-    remedy = "check backbone.model_options" if isinstance(error, UNFIT) else "check the name"
-    if settings.pretrained:
-        remedy += ", give a local `weights` file that is whole, or set `pretrained: false`"
-    return ValueError(f"backbone.model: timm cannot make {settings.model!r} ({reason}); {remedy}.")
 
 
 class Normalise(nn.Module):
@@ -132,7 +83,7 @@ def _feature_model(settings: Backbone, output_stride: int, out_indices: Stages) 
     refusals = []
     for form in ({"output_stride": output_stride}, *FORMS):
         try:
-            model = _model(settings, features_only=True, **form, **chosen)
+            model = make_model(settings, features_only=True, **form, **chosen)
         except UNFIT as error:
             refusals.append(error)
             continue

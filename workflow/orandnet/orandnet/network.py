@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orandnet.networks.backbone import create_model
+from orandnet.networks.timm_model import create_model
 from orandnet.orandnet.settings import Settings
 from orandnet.settings import Backbone
 

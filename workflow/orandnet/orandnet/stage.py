@@ -21,7 +21,13 @@ from orandnet.training.task import train as train_network
 
 
 def train(*, or_cams: list[Path], and_cams: list[Path], settings: Settings, job: TrainingJob) -> None:
-    """Train ORANDNet from the OR CAM of each class to its AND CAM; no image and no mask is seen."""
+    """Train ORANDNet from the OR CAM of each class to its AND CAM; no image and no mask is seen.
+
+    Args:
+        or_cams: shards of the OR CAM, the network's input.
+        and_cams: shards of the AND CAM, its target.
+        settings: network, loss and training.
+    """
     samples, criterion = CamSamples(CamStore(or_cams), CamStore(and_cams), settings), LOSSES[settings.loss]
 
     def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
@@ -45,6 +51,13 @@ def train(*, or_cams: list[Path], and_cams: list[Path], settings: Settings, job:
 
 def cam(*, weights: Path, or_cams: Path, output: Path, settings: Settings, device: str = "auto") -> None:
     """Refine one shard of OR CAMs.
+
+    Args:
+        weights: of an ORANDNet.
+        or_cams: the shard that is refined.
+        output: shard of refined CAMs.
+        settings: the same as in training.
+        device: auto, cpu or cuda.
 
     Raises:
         ValueError: if the weights are not ORANDNet's.

@@ -34,7 +34,18 @@ def run(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list."""
+    """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list.
+
+    Args:
+        index: list of the split's images: train_aug.csv, val.csv or test.csv.
+        weights: of a segmenter.
+        output: list of the masks (CSV); a folder for each variant lies beside it.
+        settings: variants, scales and the dense CRF.
+        split: train, train_aug, val or test.
+        shard: which part, as 2-of-4: the second of four.
+        device: auto, cpu or cuda.
+        threads: CPU threads; those beyond one do the dense CRF.
+    """
     torch.set_num_threads(threads)
     images, where = read_index(index), select_device(device)
     records = shard_slice(images.subset(split), shard)

@@ -110,10 +110,11 @@ class TrainSettings(Section):
 class Settings(TrainSettings):
     """The section `segmenter`: one training per method, schedule and random seed."""
 
-    methods: dict[Name, str] = Field(
-        {"fsss": "ground_truth", "irn": "resnet50+irn", "naive": "naive+irn", "ours": "ours+irn"},
+    methods: dict[Name, str] | None = Field(
+        None,
         description="row of the tables -> method whose pseudo masks it is trained on; `ground_truth` is the "
-        "fully supervised reference",
+        "fully supervised reference, which needs true masks of all training images. null: one row for each source and "
+        "each ensemble, with IRN where irn.cams names it",
     )
     schedules: Annotated[list[Schedule], Distinct] = Field(
         ["baseline", "scale"],

@@ -30,7 +30,16 @@ def run(
     schedule: str,
     job: TrainingJob,
 ) -> None:
-    """Train a segmenter on train_aug with either `masks`, lists of pseudo masks, or `ground_truth`."""
+    """Train a segmenter on train_aug with either `masks`, lists of pseudo masks, or `ground_truth`.
+
+    Args:
+        index: train_aug.csv of the data set.
+        masks: lists of pseudo masks.
+        ground_truth: where the true masks lie (JSON), for the fully supervised reference, in the place of pseudo masks.
+        initial_weights: weights of a classifier, for the backbone; without it the settings say how it starts.
+        settings: network and training.
+        schedule: baseline, scale or scale_same_pixels.
+    """
     images = read_index(index)
     records = images.subset("train_aug")
     read_mask = mask_reader(records, index=index, masks=masks, ground_truth=ground_truth)

@@ -1,0 +1,81 @@
+"""Whether every network of a config can be made, with the files of weights that it names."""
+
+from collections.abc import Callable, Iterator
+
+from torch import nn
+
+from orandnet.classifier.network import create_classifier
+from orandnet.classifier.network import without_pretraining as classifier_from_nothing
+from orandnet.config.sections import Config
+from orandnet.irn.boundary import BoundaryNetwork
+from orandnet.orandnet.network import create_network
+from orandnet.segmenter.deeplab import DeepLab
+from orandnet.segmenter.deeplab import without_pretraining as segmenter_from_nothing
+from orandnet.settings import Backbone, Section
+
+
+def network_faults(config: Config, num_foreground: int) -> tuple[list[str], list[str]]:
+    """Make each network of the run once; files of weights are read, the hub is not asked.
+
+    Args:
+        config: the run's.
+        num_foreground: classes, background not counted.
+
+    Returns:
+        One line for each fault, and the names of the models whose weights the run fetches from timm's hub.
+    """
+    faults, from_hub, made = [], [], set()
+    for place, settings, make in _networks(config, num_foreground):
+        key = (make.__name__, settings.canonical_json())
+        if key in made:
+            continue
+        made.add(key)
+        from_hub += [model for model in _hub_models(settings) if model not in from_hub]
+        try:
+            make(settings)
+        except (ValueError, OSError) as error:
+            faults.append(f"{place}: {str(error).splitlines()[0]}")
+    return faults, from_hub
+
+
+def _networks(config: Config, num_foreground: int) -> Iterator[tuple[str, Section, Callable[[Section], nn.Module]]]:
+    """Yield the place, the settings and the maker of each network of the run."""
+
+    def classifier(settings: Section) -> nn.Module:
+        files = any(part is not None and part.weights for part in (settings.backbone, settings.vit.stem))
+        return create_classifier(settings if files else classifier_from_nothing(settings), num_foreground)
+
+    def boundary(settings: Section) -> nn.Module:
+        return BoundaryNetwork(settings if settings.backbone.weights else _without_hub(settings))
+
+    def orandnet(settings: Section) -> nn.Module:
+        return create_network(settings if settings.weights else settings.model_copy(update={"pretrained": False}))
+
+    def segmenter(settings: Section) -> nn.Module:
+        started = config.segmenter.initial_source is not None or not settings.backbone.weights
+        return DeepLab(segmenter_from_nothing(settings) if started else settings, num_classes=num_foreground + 1)
+
+    for name in config.sources:
+        if name not in config.imported:
+            yield f"sources.{name}.classifier", config.classifier_of(name), classifier
+    for cam in config.irn.cams:
+        yield f"irn.boundary (of {cam})", config.irn_of(cam).boundary, boundary
+    for name, ensemble in config.ensembles.items():
+        if ensemble.output == "orandnet":
+            yield f"ensembles.{name}.orandnet", config.orandnet_of(name), orandnet
+    if config.segmenter.methods:
+        yield "segmenter", config.segmenter, segmenter
+
+
+def _without_hub(settings: Section) -> Section:
+    return settings.model_copy(update={"backbone": settings.backbone.without_pretraining()})
+
+
+def _hub_models(settings: Section) -> Iterator[str]:
+    """Yield the models whose weights are neither at hand nor left out."""
+    vit = getattr(settings, "vit", None)
+    for backbone in (getattr(settings, "backbone", None), vit and vit.stem):
+        if isinstance(backbone, Backbone) and backbone.pretrained and not backbone.weights:
+            yield backbone.model
+    if getattr(settings, "architecture", None) == "fcn8s_vgg16" and settings.pretrained and not settings.weights:
+        yield "vgg16.tv_in1k"
