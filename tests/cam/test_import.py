@@ -20,7 +20,7 @@ from orandnet.cam.settings import ImportSettings
 from orandnet.config.sources import Source
 from orandnet.dataset.index import Record
 from orandnet.files.mask import write_mask
-from orandnet.maps.grid import grid_shape
+from orandnet.maps.grid import covers, grid_shape
 from orandnet.maps.score_maps import NORMALISATIONS
 
 NAMES = ("cat", "cow", "dog")
@@ -451,12 +451,12 @@ sides = st.integers(1, 700)
 def test_a_map_of_the_image_at_any_scale_covers_it(height, width, scale, data):
     roundings = st.sampled_from([np.floor, np.ceil, np.round])
     shape = tuple(max(1, int(data.draw(roundings)(side * scale))) for side in (height, width))
-    assert imported.covers(shape, (height, width))
+    assert covers(shape, (height, width))
 
 
 @pytest.mark.parametrize("shape", [(500, 375), (125, 94), (512, 512), (14, 14), (375, 400)])
 def test_a_map_of_another_shape_does_not(shape):
-    assert not imported.covers(shape, (375, 500))
+    assert not covers(shape, (375, 500))
 
 
 @given(sides, sides, st.floats(0, 1, width=32), st.integers(1, 40), st.integers(1, 40))

@@ -17,11 +17,10 @@ from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.picture import MOST_BYTES, decode_picture
 from orandnet.files.plain_arrays import read_npz
 from orandnet.files.regular import read_regular
+from orandnet.maps.grid import most_cells
 
 UNKNOWN_PIXEL = 0.5  # score where a mask says 255: as likely the class as not
 BRIGHTEST = {"1": 1, "L": 255, "I;16": 65535, "I": 65535}  # PIL's mode of a grey image -> its white
-
-STRETCHED = 1024  # largest side of a map that has nothing to do with its image's size
 
 Maps = dict[int | str, np.ndarray]
 
@@ -43,8 +42,8 @@ class Known(NamedTuple):
 
     @property
     def most_cells(self) -> int:
-        """Cells that a map of the image may have: twice its sides, or what a network may have stretched it to."""
-        return max(4 * self.size[0] * self.size[1], STRETCHED**2)
+        """Cells that a map of the image may have."""
+        return most_cells(self.size)
 
     @property
     def most_bytes(self) -> int:

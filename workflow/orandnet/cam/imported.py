@@ -17,7 +17,7 @@ from orandnet.dataset.problems import refuse
 from orandnet.files.files_by_image import FilesByImage
 from orandnet.files.store import Cam
 from orandnet.maps import FLAT
-from orandnet.maps.grid import grid_shape, resize_scores
+from orandnet.maps.grid import covers, grid_shape, resize_scores
 
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
 SHOWN = 10
@@ -92,12 +92,6 @@ def _check_scores(path: Path, scores: np.ndarray, size: tuple[int, int], *, norm
             f"{path}: scores reach from {low:.4g} to {high:.4g}, a CAM lies in [0, 1]; "
             "set cam: {normalise: max} or min_max for this source."
         )
-
-
-def covers(shape: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Return whether a map of `shape` (h, w) can be an image of `size` (H, W) at some scale, however it was rounded."""
-    (h, w), (height, width) = shape, size
-    return (h - 1) / height < (w + 1) / width and (w - 1) / width < (h + 1) / height
 
 
 def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:

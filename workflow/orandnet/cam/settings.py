@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orandnet.files.logits import LOGITS
 from orandnet.settings import PRECISION, Distinct, Precision, Scale, Section
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
@@ -116,7 +117,7 @@ PRESETS = {
     "excel": DictForm(maps=("valid_lam",), keys="keys_gt", background="first"),
     "weakclip": DictForm(maps=("prob",), keys="keys", keys_start="mask_ids", predicted=True),
     "pot": DictForm(maps=("IS_CAM",), keys="keys", keys_start="mask_ids"),
-    "logits": DictForm(maps=("msc_segs", "msc_seg", "segs"), background="first", activation="softmax"),
+    "logits": DictForm(maps=LOGITS, background="first", activation="softmax"),
     "beco": DictForm(maps=("score",), keys="keys", keys_start="mask_ids"),
 }
 DICT_KEYS = tuple(DictForm.model_fields)
