@@ -4,34 +4,30 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
-from checkout import TINY, Checkout
-from orandnet.files.mask import MaskList
-from orandnet.files.store import CamStore
+from checkout import MINIMAL, Checkout
+from orandnet.evaluation.confusion import confusion_matrix, scores
+from orandnet.files.mask import MaskList, read_mask
+from voc_folder import LABELS, SPLITS, write_voc
 
 pytestmark = pytest.mark.pipeline
 
-SHARDS = ("1-of-2", "2-of-2")
-TINY_CONFIG = yaml.safe_load(TINY.read_text())
+MINIMAL_CONFIG = yaml.safe_load(MINIMAL.read_text())
 RUN = {
-    **TINY_CONFIG,
+    **MINIMAL_CONFIG,
     "run": "foreign",
+    "dataset": {"kind": "voc", "root": "voc", "classes": ["cat", "dog"], "labels": "voc/labels.csv"},
     "sources": {"theirs": {"kind": "import", "path": "masks", "format": "hard_png"}},
     "ensembles": {},
     "irn": {},
-    "segmenter": {
-        **TINY_CONFIG["segmenter"],
-        "methods": {"theirs": "theirs"},
-        "schedules": ["baseline"],
-        "initial_source": None,
-    },
+    "segmenter": {**MINIMAL_CONFIG["segmenter"], "methods": {"theirs": "theirs"}, "initial_source": None},
     "predictions": {
         "pictures": {"path": "pictures", "format": "png", "variant": "ss_crf", "suffix": "_crf"},
         "numbers": {"path": "numbers", "format": "logits"},
     },
-    "report": {"segmentation_schedule": "baseline"},
 }
 TARGETS = [f"results/foreign/tables/{name}.csv" for name in ("table2_segmentation", "table2_variants")]
 
@@ -42,79 +38,80 @@ def rows(path):
 
 
 @pytest.fixture(scope="module")
-def foreign(finished: Checkout) -> Checkout:
-    """Return the checkout in which what the tiny run made was left as by other programs, and read by another run."""
-    predicted = MaskList([finished.results / f"prediction/naive/scale/seed0/val/{shard}.csv" for shard in SHARDS])
-    masks = MaskList([finished.results / f"pseudo_mask/naive/seed0/{shard}.csv" for shard in SHARDS])
+def foreign(tmp_path_factory) -> Checkout:
+    """Return a checkout in which two programs left predictions of one image, a third pseudo masks, and a run read them.
+
+    The pseudo masks are the true ones of train_aug.
+    """
+    checkout = Checkout(tmp_path_factory.mktemp("foreign") / "checkout")
+    write_voc(checkout.folder / "voc")
     for folder in ("pictures", "numbers", "masks"):
-        (finished.folder / folder).mkdir()
-    for image_id in predicted.image_ids:
-        Image.fromarray(predicted.read(image_id, "ss_crf")).save(finished.folder / f"pictures/{image_id}_crf.png")
-        logits = np.eye(7, dtype=np.float16)[predicted.read(image_id, "ss")].transpose(2, 0, 1)[None]
-        np.save(finished.folder / f"numbers/{image_id}.npy", {"msc_seg": logits}, allow_pickle=True)
-    for image_id in masks.image_ids:
-        Image.fromarray(masks.read(image_id)).save(finished.folder / f"masks/{image_id}.png")
-    finished.run("--cores", 2, "--configfile", finished.write_config(RUN), "--", *TARGETS)
-    return finished
+        (checkout.folder / folder).mkdir()
+    truth = read_mask(checkout.folder / "voc/SegmentationClass/b1.png")
+    Image.fromarray(np.roll(truth, 3, axis=1)).save(checkout.folder / "pictures/b1_crf.png")
+    logits = torch.nn.functional.one_hot(torch.from_numpy(np.roll(truth % 255, 2, axis=0)).long(), 3)
+    np.save(checkout.folder / "numbers/b1.npy", {"msc_seg": logits.permute(2, 0, 1)[None].half().numpy()})
+    for image_id in SPLITS["train_aug"]:
+        mask = read_mask(checkout.folder / f"voc/SegmentationClass/{image_id}.png")
+        keep = [0, *(number for number, name in ((1, "cat"), (2, "dog")) if name in LABELS[image_id])]
+        Image.fromarray(np.where(np.isin(mask, keep), mask, 0)).save(checkout.folder / f"masks/{image_id}.png")
+    checkout.run("--cores", 2, "--configfile", checkout.write_config(RUN), "--", *TARGETS)
+    return checkout
 
 
-def test_they_are_scored_as_the_originals_and_stand_in_table_2(foreign):
-    variants = rows(foreign.results / "tables/table2_variants.csv")
-    scores = ("miou", "precision", "recall")
-    original = {
-        row["crf"]: [row[score] for score in scores]
-        for row in variants
-        if (row["method"], row["schedule"], row["scales"]) == ("naive", "scale", "ss")
-    }
+def test_they_are_scored_as_they_are_and_stand_in_table_2(foreign):
+    truth = read_mask(foreign.folder / "voc/SegmentationClass/b1.png")
+    predicted = {"pictures": np.roll(truth, 3, axis=1), "numbers": np.roll(truth % 255, 2, axis=0)}
+    expected = {name: scores(confusion_matrix(mask, truth, num_classes=3)) for name, mask in predicted.items()}
     results = foreign.folder / "results/foreign"
-    found = {
+    variants = {
         row["method"]: row for row in rows(results / "tables/table2_variants.csv") if row["schedule"] == "imported"
     }
-    assert {name: row["crf"] for name, row in found.items()} == {"pictures": "yes", "numbers": "no"}
-    for row in found.values():
-        assert [row[score] for score in scores] == original[row["crf"]]
+    assert {name: row["crf"] for name, row in variants.items()} == {"pictures": "yes", "numbers": "no"}
+    for name, row in variants.items():
+        assert float(row["miou"]) == pytest.approx(100 * expected[name].miou)
+        assert float(row["precision"]) == pytest.approx(100 * expected[name].mean_precision)
     table2 = rows(results / "tables/table2_segmentation.csv")
     assert [(row["method"], row["stage"], row["inference"]) for row in table2] == [
         ("theirs", "1", "ms_crf"),
         ("pictures", "", "ss_crf"),
         ("numbers", "", "ss"),
     ]
-    assert table2[1]["val"] == found["pictures"]["miou"]
+    assert table2[2]["val"] == variants["numbers"]["miou"]
+    assert float(table2[1]["val"]) > 30
 
 
 def test_a_segmenter_learns_from_the_masks_of_another_program(foreign):
     results = foreign.folder / "results/foreign"
     assert (results / "segmenter/theirs/baseline/seed0/weights.safetensors").is_file()
-    theirs = MaskList([foreign.results / f"pseudo_mask/naive/seed0/{shard}.csv" for shard in SHARDS])
-    ours = MaskList([results / f"pseudo_mask/theirs/seed0/{shard}.csv" for shard in SHARDS])
-    store = CamStore([results / f"cam/theirs/imported/{shard}.npz" for shard in SHARDS])
-    assert ours.image_ids == store.image_ids
-    equal = [theirs.read(image_id) == ours.read(image_id) for image_id in ours.image_ids]
-    assert np.mean([one.mean() for one in equal]) > 0.97  # on a grid of 4 pixels
+    ours = MaskList([results / "pseudo_mask/theirs/seed0/1-of-1.csv"])
+    assert ours.image_ids == SPLITS["train_aug"]
+    for image_id in ours.image_ids:
+        theirs = read_mask(foreign.folder / f"masks/{image_id}.png")
+        assert (theirs == ours.read(image_id))[:5].mean() > 0.8  # cells of 4 pixels, of objects 2 and 3 pixels high
 
 
 def test_changed_predictions_are_scored_again_and_nothing_else(foreign):
-    config = foreign.write_config(RUN)
-    assert foreign.planned("--configfile", config, "--", *TARGETS) == {}
-    changed = {
-        **RUN,
-        "predictions": {**RUN["predictions"], "numbers": {**RUN["predictions"]["numbers"], "variant": "ms"}},
-    }
+    assert foreign.planned("--configfile", foreign.write_config(RUN), "--", *TARGETS) == {}
+    numbers = RUN["predictions"]["numbers"] | {"variant": "ms"}
+    changed = {**RUN, "predictions": {**RUN["predictions"], "numbers": numbers}}
     planned = foreign.planned("--configfile", foreign.write_config(changed), "--", *TARGETS)
-    assert planned == {"prediction_import": 2, "evaluation_prediction": 1, "tables": 1}
+    assert planned == {"prediction_import": 1, "evaluation_prediction": 1, "tables": 1}
 
 
 def test_a_fault_in_a_file_stops_the_run_before_any_training(foreign):
-    (file, *_) = sorted((foreign.folder / "pictures").iterdir())
+    file = foreign.folder / "pictures/b1_crf.png"
     content = file.read_bytes()
-    Image.new("L", (9, 9)).save(file)
     config = foreign.write_config({**RUN, "run": "broken"})
+    arguments = ["--cores", 1, "--configfile", config, "--", TARGETS[0].replace("foreign", "broken")]
+    file.unlink()
     try:
-        code, printed = foreign.snakemake(
-            "--cores", 1, "--configfile", config, "--", TARGETS[0].replace("foreign", "broken")
-        )
+        missing, told = foreign.snakemake("--dry-run", *arguments)
+        Image.new("L", (9, 9)).save(file)
+        code, printed = foreign.snakemake(*arguments)
     finally:
         file.write_bytes(content)
-    assert code == 1
-    assert f"orandnet prediction: {file.relative_to(foreign.folder)}: is (9, 9) pixels, its image " in printed
+    assert (missing, code) == (1, 1)
+    assert "predictions.pictures: pictures: has 0 files <id>_crf.png, and none for 1 of 1 val images: b1; make" in told
+    assert "orandnet prediction: pictures/b1_crf.png: is (9, 9) pixels, its image (12, 16) (H, W); save it" in printed
     assert "rule segmenter:" not in printed
