@@ -48,7 +48,7 @@ def read_torch_archive(path: Path, *, most_bytes: int | None = None) -> Any:
         raise
     except Exception as error:  # a damaged archive raises nearly anything
         raise ValueError(
-            f"{path}: not a readable .pt file ({reason(error)}); save it again with torch.save."
+            f"{path}: not a readable .pt file ({reason(error)}); write it again with torch.save."
         ) from error
 
 
