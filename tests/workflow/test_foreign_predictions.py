@@ -40,7 +40,7 @@ def rows(path):
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory) -> Checkout:
-    """Return a checkout in which two programs left predictions of one image, a third pseudo masks, and a run read them."""
+    """Return a checkout in which two programs left predictions of val, a third pseudo masks, and a run read them."""
     checkout = Checkout(tmp_path_factory.mktemp("foreign") / "checkout")
     write_voc(checkout.folder / "voc")
     for folder in ("pictures", "numbers", "masks"):
