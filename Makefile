@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # programs are run as its modules: their own files do not start where the folder's name has quotes or spaces in it
 PY     := $(BIN)/python
 
-.PHONY: install demo shown test fuzz bench reference rulegraph clean
+.PHONY: install demo shown test fuzz bench reference rulegraph docs clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
@@ -54,6 +54,9 @@ reference: install  ## the generated schema and key reference
 rulegraph: install  ## the drawing of the rules in docs/architecture.md; needs graphviz
 	$(PY) -m snakemake --configfile config.yaml --rulegraph | $(PY) images/rulegraph.py > images/rulegraph.svg.new
 	@mv images/rulegraph.svg.new images/rulegraph.svg
+
+docs: install  ## the documentation as a site: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 clean:  ## forget the demo's results, keep the installation
 	@test -x $(PY) || { echo "make clean asks the installed package what config.yaml calls its run: make install first"; exit 1; }

@@ -186,11 +186,10 @@ def deep_update(values: dict, changes: dict) -> dict:
     return result
 
 
-def _with_all_methods(config: Config) -> SegmenterSettings:
-    """Return the section `segmenter` with a row for each source and ensemble that the config names."""
+def all_methods(config: Config) -> dict[str, str]:
+    """Return `segmenter.methods` where none are given: a row for each source and ensemble, with IRN if asked."""
     names = [*config.sources, *config.ensembles]
-    methods = {name: name + IRN_SUFFIX if name in config.irn.cams else name for name in names}
-    return config.segmenter.model_copy(update={"methods": methods})
+    return {name: name + IRN_SUFFIX if name in config.irn.cams else name for name in names}
 
 
 def load(raw: dict) -> Config:
@@ -207,7 +206,8 @@ def load(raw: dict) -> Config:
     except ValidationError as error:
         raise ValueError(describe(error, Config)) from None
     if config.segmenter.methods is None:
-        config = config.model_copy(update={"segmenter": _with_all_methods(config)})
+        segmenter = config.segmenter.model_copy(update={"methods": all_methods(config)})
+        config = config.model_copy(update={"segmenter": segmenter})
     problems = list(contradictions(config))
     if problems:
         raise ValueError("\n".join(problems))

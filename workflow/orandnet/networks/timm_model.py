@@ -50,7 +50,7 @@ def make_model(settings: Backbone, **arguments) -> nn.Module:
     try:
         with _weights_not_found() as missing:
             model = timm.create_model(settings.model, pretrained=settings.pretrained, **{**arguments, **given})
-        _refuse_other_weights(settings, model, missing)
+        _refuse_other_weights(settings, missing)
         return model
     except UNFIT:
         raise
@@ -76,9 +76,9 @@ def _weights_not_found() -> Iterator[list[str]]:
         logger.setLevel(level)
 
 
-def _refuse_other_weights(settings: Backbone, model: nn.Module, missing: list[str]) -> None:
+def _refuse_other_weights(settings: Backbone, missing: list[str]) -> None:
     """Refuse a local file that lacks weights of the network, but for those of the head, which is made anew."""
-    head = model.pretrained_cfg.get("classifier") or ()
+    head = timm.get_pretrained_cfg_value(settings.model, "classifier") or ()
     heads = tuple(f"{name}." for name in ((head,) if isinstance(head, str) else head))
     lacking = [name for name in missing if not name.startswith(heads)]
     if lacking and settings.weights and not settings.model_options:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from orandnet.config.sections import Config
+from orandnet.config.sections import Config, all_methods
 from orandnet.config.sources import Ensemble, Source
 from orandnet.settings import Section
 
@@ -23,6 +23,8 @@ def changed_settings(config: Config) -> dict[str, str]:
         if name not in (*UNSHOWN, *NAMED):
             default = field.get_default(call_default_factory=True)
             found |= _differences(name, _plain(getattr(config, name)), _plain(default))
+    if config.segmenter.methods == all_methods(config):
+        found = {key: text for key, text in found.items() if not key.startswith("segmenter.methods")}
     for name in NAMED:
         for key, given in getattr(config, name).items():
             found |= _of_named(config, f"{name}.{key}", key, given)

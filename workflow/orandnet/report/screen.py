@@ -75,6 +75,11 @@ PRECISION_NOTE = "precision: mean over the classes that are predicted anywhere; 
 WIDTH_OF_A_LOG = 120
 
 
+def screen() -> Console:
+    """Return standard output, of a fixed width where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+
+
 def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
     """Print tables that the report wrote, one after the other, with their notes.
 
@@ -82,8 +87,7 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
         paths: CSV files.
         console: where to print; default: standard output.
     """
-    if console is None:
-        console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+    console = console or screen()
     for path in map(Path, paths):
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)

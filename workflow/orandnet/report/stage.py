@@ -13,6 +13,7 @@ import numpy as np
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.places import IMPORTED
+from orandnet.report.comparison_files import compare
 from orandnet.report.measured import Measured, read_measured
 from orandnet.report.members import members_table
 from orandnet.report.page.gallery import Part, gallery
@@ -241,4 +242,4 @@ def _panel(record: Record, class_names: tuple[str, ...], shown: Shown) -> Panel:
     return Panel(f"{record.image_id}\n{names}", [picture.rgb for picture in pictures_of(record, shown)])
 
 
-COMMANDS = {"tables": tables, "figures": figures, "charts": charts, "page": page, "show": show}
+COMMANDS = {"tables": tables, "figures": figures, "charts": charts, "page": page, "show": show, "compare": compare}

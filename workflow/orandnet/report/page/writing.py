@@ -90,6 +90,11 @@ def write_table(path: Path, view: TableView) -> None:
     _write(path, "table.html", {"view": view})
 
 
+def write_comparison(path: Path, title: str, views: list[TableView]) -> None:
+    """Write tables of several runs as a page of their own."""
+    _write(path, "comparison.html", {"title": title, "views": views})
+
+
 def _write(path: Path, template: str, values: dict[str, Any]) -> None:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
