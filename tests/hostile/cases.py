@@ -71,6 +71,21 @@ def import_cams(folder: Path, kind: str) -> list[str]:
     return ["cam", "import", *options, "--settings", json.dumps(settings)]
 
 
+def import_predictions(folder: Path, kind: str) -> list[str]:
+    """Write an index of val and good predictions of three images; return the command that imports them."""
+    import_cams(folder, "irn")
+    (folder / "index.csv").write_text((folder / "index.csv").read_text().replace(",train,", ",val,"))
+    (folder / "predicted").mkdir()
+    for image_id in LABELS:
+        if kind == "png":
+            Image.new("L", SIZE[::-1], 1).save(folder / f"predicted/{image_id}.png")
+        else:
+            np.save(folder / f"predicted/{image_id}.npy", {"msc_seg": np.zeros((1, 3, *SIZE), np.float32)})
+    options = ["--index", str(folder / "index.csv"), "--output", str(folder / "out/1-of-1.csv")]
+    settings = {"path": str(folder / "predicted"), "format": kind}
+    return ["prediction", "import", *options, "--settings", json.dumps(settings)]
+
+
 def write_soft(folder: Path, image_id: str, keys: np.ndarray, scores: np.ndarray) -> None:
     (folder / image_id).mkdir()
     for key, one in zip(keys, scores, strict=True):
@@ -97,9 +112,17 @@ PLACES = {
     "clip_es": (lambda folder: import_cams(folder, "clip_es"), "cams/a1.npy"),
     "beco": (lambda folder: import_cams(folder, "beco"), "cams/a1.pt"),
     "arrays": (lambda folder: import_cams(folder, "arrays"), "cams/a1.npz"),
+    "predicted mask": (lambda folder: import_predictions(folder, "png"), "predicted/a1.png"),
+    "predicted logits": (lambda folder: import_predictions(folder, "logits"), "predicted/a1.npy"),
 }
-OF_ARRAYS = ("irn", "clip_es", "beco", "arrays")
-OF_PICTURES = {"image": {}, "mask": NO_MASKS, "hard_png": NO_MASKS, "soft_png": NO_SOFT_MASKS}
+OF_ARRAYS = ("irn", "clip_es", "beco", "arrays", "predicted logits")
+OF_PICTURES = {
+    "image": {},
+    "mask": NO_MASKS,
+    "hard_png": NO_MASKS,
+    "predicted mask": NO_MASKS,
+    "soft_png": NO_SOFT_MASKS,
+}
 
 
 def intruded() -> Iterator[Case]:
@@ -110,7 +133,8 @@ def intruded() -> Iterator[Case]:
             if place in OF_ARRAYS and not words.startswith("is a "):
                 words = intruder.as_array.replace(".np", ".pt" if place == "beco" else ".np")
             if name == "a folder" and place not in ("image", "mask", "soft_png"):
-                words = "none for 1 of 3 training images: a1"  # an import looks for files among files
+                whose = "val" if place.startswith("predicted") else "training"
+                words = f"none for 1 of 3 {whose} images: a1"  # an import looks for files among files
             yield Case(f"{place}: {name}", placed(good, file, intruder.put), (Path(file).name[:2], words))
 
 

@@ -37,6 +37,8 @@ from orandnet.files.checkpoint import load_weights
 from orandnet.files.mask import encode_mask, read_mask
 from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.store import CamStore
+from orandnet.prediction.foreign import mask_of
+from orandnet.prediction.settings import ImportSettings as PredictionSettings
 from random_cams import random_shard
 
 EXAMPLES = int(os.environ.get("ORANDNET_FUZZ_EXAMPLES", 40))  # of each reader
@@ -116,6 +118,11 @@ def imported(kind):
     return lambda path: read_maps(path, KNOWN, ImportSettings(path="cams", format=kind, file_ids=[1, 2]))
 
 
+def predicted(kind):
+    settings = PredictionSettings(path="predicted", format=kind)
+    return lambda path: mask_of(path, SIZE, np.arange(3), settings)
+
+
 def annotations(path):
     for picture in read_annotations(path).pictures:
         told = answer(partial(draw_mask, picture, {3: 1}, boxes="ignore"))
@@ -150,6 +157,15 @@ READERS_OF_BYTES = {
         ".npz",
     ),
     "hard_png": (imported("hard_png"), [encode_mask(np.eye(9, dtype=np.uint8))], ".png"),
+    "predicted mask": (predicted("png"), [encode_mask(np.ones(SIZE, dtype=np.uint8))], ".png"),
+    "predicted logits": (
+        predicted("logits"),
+        [
+            NUMPY + pickle.dumps({"segs": np.stack([SCORES[0]] * 3)[None]}),
+            saved(lambda file: np.save(file, [*SCORES] * 3)),
+        ],
+        ".npy",
+    ),
     "coco": (annotations, [json.dumps(COCO).encode()], ".json"),
     "weights": (
         load_weights,

@@ -98,19 +98,18 @@ def test_changed_predictions_are_scored_again_and_nothing_else(foreign):
     assert planned == {"prediction_import": 1, "evaluation_prediction": 1, "tables": 1}
 
 
-def test_a_fault_in_a_file_stops_the_run_before_any_training(foreign):
+def test_a_missing_file_is_named_before_any_job_runs_and_a_wrong_one_before_the_evaluation(foreign):
     file = foreign.folder / "pictures/b1_crf.png"
     content = file.read_bytes()
-    config = foreign.write_config({**RUN, "run": "broken"})
-    arguments = ["--cores", 1, "--configfile", config, "--", TARGETS[0].replace("foreign", "broken")]
+    arguments = ["--configfile", foreign.write_config(RUN), "--", *TARGETS]
     file.unlink()
     try:
         missing, told = foreign.snakemake("--dry-run", *arguments)
         Image.new("L", (9, 9)).save(file)
-        code, printed = foreign.snakemake(*arguments)
+        code, printed = foreign.snakemake("--cores", 1, *arguments)
     finally:
         file.write_bytes(content)
     assert (missing, code) == (1, 1)
     assert "predictions.pictures: pictures: has 0 files <id>_crf.png, and none for 1 of 1 val images: b1; make" in told
     assert "orandnet prediction: pictures/b1_crf.png: is (9, 9) pixels, its image (12, 16) (H, W); save it" in printed
-    assert "rule segmenter:" not in printed
+    assert "rule evaluation_prediction:" not in printed

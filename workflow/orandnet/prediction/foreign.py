@@ -39,7 +39,7 @@ def foreign_masks(records: list[Record], file_ids: np.ndarray, settings: ImportS
     problems = []
     for record in records:
         try:
-            mask = _mask(folder.file_of(record.image_id), record.size, file_ids, settings)
+            mask = mask_of(folder.file_of(record.image_id), record.size, file_ids, settings)
         except ValueError as error:
             problems.append(str(error))
         else:
@@ -47,9 +47,11 @@ def foreign_masks(records: list[Record], file_ids: np.ndarray, settings: ImportS
     refuse(problems, about=settings.path, shown=SHOWN)
 
 
-def _mask(path: Path, size: tuple[int, int], file_ids: np.ndarray, settings: ImportSettings) -> np.ndarray:
+def mask_of(path: Path, size: tuple[int, int], file_ids: np.ndarray, settings: ImportSettings) -> np.ndarray:
+    """Return the mask in a file, (H, W) uint8 ids of the class list, of an image of `size`; ValueError names it."""
     if settings.format == "logits":
-        scores = _logits(path, size)
+        highest = MOST_CHANNELS - 1 if settings.other_ids == "ignore" else int(file_ids.max())
+        scores = _logits(path, size, most_bytes=2 * 8 * (highest + 1) * most_cells(size) + 2**20)
         mask = resize_scores(scores, size).argmax(axis=0).astype(np.uint8)
         if len(scores) == len(file_ids):
             return mask  # a channel for each class of the run, in its order
@@ -78,9 +80,9 @@ def _require_all_ids(number: int, path: Path, file_ids: np.ndarray, settings: Im
         )
 
 
-def _logits(path: Path, size: tuple[int, int]) -> np.ndarray:
+def _logits(path: Path, size: tuple[int, int], *, most_bytes: int) -> np.ndarray:
     """Return (C, h, w) logits, background first, of an image of `size` (H, W) pixels at some scale."""
-    content = read_dump(path, most_bytes=8 * MOST_CHANNELS * most_cells(size))
+    content = read_dump(path, most_bytes=most_bytes)
     if isinstance(content, dict):
         name = first_entry(content, LOGITS)
         if name is None:

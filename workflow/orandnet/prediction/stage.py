@@ -11,7 +11,7 @@ from torch import nn
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Index, Record, read_file_ids, read_index
 from orandnet.files.checkpoint import load_weights
-from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.mask import encode_mask, write_encoded_mask, write_mask, write_mask_list
 from orandnet.files.store import shard_slice
 from orandnet.job.progress import track
 from orandnet.job.read_ahead import read_ahead
@@ -111,7 +111,14 @@ def import_predictions(*, index: Path, output: Path, settings: ImportSettings, s
     """
     records = shard_slice(read_index(index).subset("val"), shard)
     masks = track(foreign_masks(records, read_file_ids(index), settings), "import", len(records))
-    write_mask_list(output, write_masks(output.parent, records, ({settings.variant: mask} for mask in masks)))
+    encoded = [encode_mask(mask) for mask in masks]  # some kB each; nothing is written where one is at fault
+    write_mask_list(output, _write_encoded(output.parent / settings.variant, records, encoded))
+
+
+def _write_encoded(folder: Path, records: list[Record], encoded: list[bytes]) -> Iterator[dict]:
+    for record, content in zip(records, encoded, strict=True):
+        sha256 = write_encoded_mask(folder / f"{record.image_id}.png", content)
+        yield {"image_id": record.image_id, "variant": folder.name, "sha256": sha256}
 
 
 COMMANDS = {"": run, "import": import_predictions}
