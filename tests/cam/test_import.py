@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from orandnet.cam import imported
-from orandnet.cam.import_folder import ImportFolder
+from orandnet.cam.import_folder import import_folder
 from orandnet.cam.settings import ImportSettings
+from orandnet.config.sources import Source
 from orandnet.dataset.index import Record
 from orandnet.files.mask import write_mask
-from orandnet.maps.grid import grid_shape
+from orandnet.maps.grid import covers, grid_shape
 from orandnet.maps.score_maps import NORMALISATIONS
 
 NAMES = ("cat", "cow", "dog")
@@ -99,6 +100,63 @@ def write_soft_16_bit(folder, stem, maps):
         Image.fromarray((one * 65535).round().astype(np.uint16)).save(folder / stem / f"{name}.png")
 
 
+def write_clip_es(folder, stem, maps):
+    """As CLIP-ES: the image's own size, half precision, 0-based keys of numpy."""
+    keys = torch.tensor([label - 1 for label in LABELS]).numpy()
+    save(folder / f"{stem}.npy", {"keys": keys, "attn_highres": enlarged(maps).astype(np.float16)})
+
+
+def write_excel(folder, stem, maps):
+    """As ExCEL: the background first, and the keys of the true labels."""
+    content = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps]))
+    save(folder / f"{stem}.npy", {"valid_lam": content, "keys_gt": np.array(LABELS) - 1})
+
+
+def write_more(folder, stem, maps):
+    """As MoRe: predicted keys beside those of the true labels."""
+    keys = np.array(LABELS) - 1
+    save(folder / f"{stem}.npy", {"valid_lam": enlarged(maps), "keys": keys, "keys_gt": keys[:1]})
+
+
+def write_weakclip(folder, stem, maps):
+    """As WeakCLIP: probabilities of the classes in the arg-max, keys of its masks, the mask with a batch axis."""
+    prob = enlarged(np.concatenate([1 - maps.max(0, keepdims=True), maps, maps[:1] / 2]))
+    keys = np.unique([0, *LABELS, 20])
+    save(folder / f"{stem}.npy", {"prob": prob, "keys": keys, "pred": np.zeros((1, *SIZE), np.int64)})
+
+
+def write_pot(folder, stem, maps):
+    """As POT: two sets of maps with the background among them, keys of its masks."""
+    both = enlarged(np.concatenate([np.full((1, *CELLS), 0.4, np.float32), maps]))
+    keys = torch.nonzero(torch.tensor([1.0] + [float(number in LABELS) for number in range(1, 21)]))[:, 0].numpy()
+    save(folder / f"{stem}.npy", {"keys": keys, "IS_CAM": both, "IS_CAM1": 1.6 * both})
+
+
+def logits_of(maps, number=13):
+    """Logits of all classes, (1, C, H, W) float32, whose softmax is a third of the maps at the labels."""
+    every = np.full((number, *CELLS), 1e-9, np.float32)
+    every[list(LABELS)] = maps / 3 + 1e-9
+    every[0] = 1 - every[1:].sum(0)
+    return enlarged(np.log(every) + 5)[None]
+
+
+def write_logits(folder, stem, maps):
+    """As ToCo, SeCo, MoRe and ExCEL, whose list may be any."""
+    save(folder / f"{stem}.npy", {"msc_seg": logits_of(maps)})
+
+
+def write_logits_of_two_kinds(folder, stem, maps):
+    """As AFA and WeCLIP: coarse logits of one scale beside those of several."""
+    save(folder / f"{stem}.npy", {"segs": np.zeros((1, 13, 3, 4), np.float32), "msc_segs": logits_of(maps)})
+
+
+def write_beco(folder, stem, maps):
+    """As the first stage of BECO: torch.save of a mask, tensors with a level for the background, and mask ids."""
+    score = torch.from_numpy(enlarged(np.concatenate([np.full((1, *CELLS), 0.25, np.float32), maps])))
+    keys = np.pad(torch.tensor([label - 1 for label in LABELS]) + 1, (1, 0), mode="constant")
+    torch.save({"pred": keys[score.argmax(0).numpy()], "score": score, "keys": keys}, folder / f"{stem}.pt")
+
+
 # writer -> format, largest error of its numbers
 WRITERS = {
     write_irn: ("irn", 1e-6),
@@ -106,6 +164,12 @@ WRITERS = {
     write_irn_numpy: ("irn", 1e-6),
     write_amn: ("amn", 1e-6),
     write_class_maps: ("class_maps", 1e-6),
+    write_clip_es: ("clip_es", 2**-11),
+    write_excel: ("excel", 1e-6),
+    write_more: ("more", 1e-6),
+    write_weakclip: ("weakclip", 1e-6),
+    write_pot: ("pot", 1e-6),
+    write_beco: ("beco", 1e-6),
     write_npz: ("arrays", 1e-6),
     write_npy_of_labels: ("arrays", 1e-6),
     write_npy_of_all_classes: ("arrays", 1e-6),
@@ -133,6 +197,85 @@ def test_every_format_gives_the_maps_that_were_written(tmp_path, writer, stem, s
     assert cam.scores.shape == (2, *CELLS)
     assert cam.scores.dtype == np.float32
     np.testing.assert_allclose(cam.scores, scores(), rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("writer", [write_logits, write_logits_of_two_kinds])
+def test_logits_of_all_classes_become_probabilities_of_the_labels(tmp_path, writer):
+    writer(tmp_path, RECORD.image_id, scores())
+    cam = read(tmp_path, "logits")
+    assert cam.classes.tolist() == [1, 3]
+    np.testing.assert_allclose(cam.scores, scores() / 3, atol=1e-5)
+
+
+def test_logits_of_more_classes_than_the_run_has_are_read_where_others_may_be(tmp_path):
+    save(tmp_path / "2007_000032.npy", {"msc_seg": logits_of(scores(), number=21)})
+    with pytest.raises(ValueError, match=r"2007_000032.npy: has 21 maps without keys, but class numbers reach 12; .*"):
+        read(tmp_path, "logits")
+    np.testing.assert_allclose(read(tmp_path, "logits", other_ids="ignore").scores, scores() / 3, atol=1e-5)
+
+
+def test_a_label_that_was_not_predicted_scores_nothing(tmp_path):
+    save(tmp_path / "2007_000032.npy", {"prob": enlarged(scores()), "keys": np.array([0, 12])})
+    cam = read(tmp_path, "weakclip")
+    assert not cam.scores[0].any()
+    np.testing.assert_allclose(cam.scores[1], scores()[1], atol=1e-6)
+
+
+FORMS = {
+    "from 1": ({"keys_start": 1}, {"k": np.array(LABELS)}, lambda maps: maps),
+    "from 0": ({}, {"k": [np.int16(label - 1) for label in LABELS]}, lambda maps: maps),
+    "a batch": ({"keys_start": "mask_ids"}, {"k": torch.tensor([LABELS])}, lambda maps: torch.from_numpy(maps)[None]),
+    "a background": (
+        {"background": "first", "keys_start": 1},
+        {"k": np.array(LABELS)},
+        lambda maps: np.concatenate([maps[:1], maps]),
+    ),
+    "logits of each class": (
+        {"activation": "sigmoid", "keys_start": 1},
+        {"k": np.array(LABELS)},
+        lambda maps: np.log(maps + 1e-9) - np.log1p(-maps),
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", [".npy", ".pt"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_dict_is_read_as_its_keys_say(tmp_path, name, ending):
+    keys, content, stored = FORMS[name]
+    content = content | {"m": stored(enlarged(scores())), "note": "text", "n": 3}
+    path = tmp_path / f"2007_000032{ending}"
+    torch.save(content, path) if ending == ".pt" else save(path, content)
+    source = Source(kind="import", path="cams", format="dict", maps="m", keys="k", **keys)
+    np.testing.assert_allclose(read(tmp_path, "dict", form=source.dict_form).scores, scores(), atol=1e-6)
+
+
+def test_a_key_of_a_preset_may_be_another(tmp_path):
+    write_pot(tmp_path, RECORD.image_id, scores())
+    source = Source(kind="import", path="cams", format="pot", maps="IS_CAM1")
+    with pytest.raises(ValueError, match=r"scores reach from .* to 1\.\d+"):
+        read(tmp_path, "pot", form=source.dict_form)
+    cam = read(tmp_path, "pot", form=source.dict_form, normalise="max")
+    np.testing.assert_allclose(cam.scores, scores() / scores().max(axis=(1, 2), keepdims=True), rtol=1e-5)
+
+
+DICT_FAULTS = {
+    "a key below the first": ({"k": [0, 7], "m": scores()}, {"keys_start": 1}, "has the key 0, but keys start at 1"),
+    "a negative key": ({"k": [-1, 7], "m": scores()}, {}, "has the key -1, but keys start at 0"),
+    "a batch of two": ({"k": [7, 11], "m": np.stack([scores()] * 2)}, {}, r"float32 \(2, 2, 6, 8\) where maps belong"),
+    "no maps": ({"k": [7, 11], "x": 1}, {}, r"has the entries \['k', 'x'\], not k and m"),
+    "maps of text": ({"k": [7, 11], "m": "text"}, {}, "holds an array of <U4"),
+    "infinite logits": ({"k": [7, 11], "m": scores() * np.inf}, {"activation": "softmax"}, "not finite"),
+    "a mask id twice": ({"k": [8, 8], "m": scores()}, {"keys_start": "mask_ids"}, "has class 8 twice"),
+}
+
+
+@pytest.mark.parametrize("fault", DICT_FAULTS)
+def test_a_fault_in_a_dict_is_named_with_the_file(tmp_path, fault):
+    content, keys, words = DICT_FAULTS[fault]
+    save(tmp_path / "2007_000032.npy", content)
+    source = Source(kind="import", path="cams", format="dict", maps="m", keys="k", **keys)
+    with pytest.raises(ValueError, match=rf"2007_000032.npy: .*{words}"):
+        read(tmp_path, "dict", form=source.dict_form)
 
 
 def test_a_hard_mask_is_one_at_the_class_and_undecided_where_it_says_so(tmp_path):
@@ -259,19 +402,19 @@ def test_the_first_ten_faults_are_shown_and_all_are_counted(tmp_path):
 
 def test_missing_files_are_counted_and_the_folder_is_described(tmp_path):
     write_irn(tmp_path, "2007_000032_1", scores())
-    folder = ImportFolder(settings(tmp_path, "irn"))
+    folder = import_folder(settings(tmp_path, "irn"))
     ids = ["2007_000032", *(f"b{number}" for number in range(9))]
     with pytest.raises(ValueError, match=r"has 1 files <id>.npy, and none for 10 of 10 .*: 2007_000032, b0, .*suffix"):
         folder.require(ids)
-    ImportFolder(settings(tmp_path, "irn", suffix="_1")).require(ids[:1])
+    import_folder(settings(tmp_path, "irn", suffix="_1")).require(ids[:1])
     with pytest.raises(ValueError, match="is no folder; give the path"):
-        ImportFolder(settings(tmp_path / "nowhere", "irn"))
+        import_folder(settings(tmp_path / "nowhere", "irn"))
 
 
 def test_a_file_serves_the_one_image_whose_id_it_bears(tmp_path):
     for stem in ("11", "2007000032"):
         write_irn(tmp_path, stem, scores())
-    folder = ImportFolder(settings(tmp_path, "irn"))
+    folder = import_folder(settings(tmp_path, "irn"))
     folder.require(["11", "2007_000032"])
     with pytest.raises(ValueError, match="none for 2 of 3 training images: 1_1, 20070_00032"):
         folder.require(["1_1", "11", "20070_00032"])
@@ -283,22 +426,22 @@ def test_two_files_of_one_image_are_refused(tmp_path):
     write_npz(tmp_path, RECORD.image_id, scores())
     write_npy_of_labels(tmp_path, RECORD.image_id, scores())
     with pytest.raises(ValueError, match=r"lies beside 2007_000032.np.; keep one"):
-        ImportFolder(settings(tmp_path, "arrays"))
+        import_folder(settings(tmp_path, "arrays"))
 
 
 @pytest.mark.parametrize("writer", [write_irn, write_soft_8_bit])
 def test_the_fingerprint_follows_the_files_of_the_format_only(tmp_path, writer):
     writer(tmp_path, RECORD.image_id, scores())
     kind, _ = WRITERS[writer]
-    before = ImportFolder(settings(tmp_path, kind)).fingerprint()
+    before = import_folder(settings(tmp_path, kind)).fingerprint()
     (tmp_path / "log.txt").touch()
-    assert ImportFolder(settings(tmp_path, kind)).fingerprint() == before
+    assert import_folder(settings(tmp_path, kind)).fingerprint() == before
     (file,) = list(tmp_path.rglob("*.npy")) or list(tmp_path.rglob("cat.png"))
     os.utime(file, ns=(0, 0))
-    changed = ImportFolder(settings(tmp_path, kind)).fingerprint()
+    changed = import_folder(settings(tmp_path, kind)).fingerprint()
     assert changed != before
     writer(tmp_path, "another", scores())
-    assert ImportFolder(settings(tmp_path, kind)).fingerprint() != changed
+    assert import_folder(settings(tmp_path, kind)).fingerprint() != changed
 
 
 sides = st.integers(1, 700)
@@ -308,12 +451,12 @@ sides = st.integers(1, 700)
 def test_a_map_of_the_image_at_any_scale_covers_it(height, width, scale, data):
     roundings = st.sampled_from([np.floor, np.ceil, np.round])
     shape = tuple(max(1, int(data.draw(roundings)(side * scale))) for side in (height, width))
-    assert imported.covers(shape, (height, width))
+    assert covers(shape, (height, width))
 
 
 @pytest.mark.parametrize("shape", [(500, 375), (125, 94), (512, 512), (14, 14), (375, 400)])
 def test_a_map_of_another_shape_does_not(shape):
-    assert not imported.covers(shape, (375, 500))
+    assert not covers(shape, (375, 500))
 
 
 @given(sides, sides, st.floats(0, 1, width=32), st.integers(1, 40), st.integers(1, 40))
@@ -365,7 +508,8 @@ def hostile_contents(trace):
     yield HostileStorage(trace, in_a_real_storage)
 
 
-PICKLED = {"irn": "high_res", "amn": "high_res", "class_maps": 7, "arrays": None}
+PICKLED = {"irn": "high_res", "amn": "high_res", "class_maps": 7, "arrays": None, "clip_es": "attn_highres"}
+PICKLED |= {"excel": "valid_lam", "more": "valid_lam", "weakclip": "prob", "pot": "IS_CAM", "logits": "msc_seg"}
 
 
 @pytest.mark.parametrize("kind", PICKLED)
@@ -378,6 +522,15 @@ def test_a_hostile_pickle_is_refused_by_its_name_and_not_run(tmp_path, kind, num
     with pytest.raises(ValueError, match=r"2007_000032.npy: the pickle asks for (posix|nt)\.mkdir, which could run"):
         read(tmp_path, kind)
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_hostile_pickle_inside_a_pt_is_refused_too(tmp_path, number):
+    content = list(hostile_contents(tmp_path / "trace"))[number]
+    torch.save({"keys": torch.tensor([0, 8]), "score": content}, tmp_path / "2007_000032.pt")
+    with pytest.raises(ValueError, match=r"2007_000032.pt: the pickle asks for (posix|nt)\.mkdir, which could run"):
+        read(tmp_path, "beco")
+    assert not (tmp_path / "trace").exists()
 
 
 def test_a_hostile_pickle_inside_an_npz_is_not_opened(tmp_path):

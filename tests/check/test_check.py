@@ -146,3 +146,16 @@ def test_a_later_file_changes_keys_of_an_earlier_one(tmp_path):
         (tmp_path / name).write_text(text)
     merged = merged_config([tmp_path / "a", tmp_path / "b"])
     assert merged == {"run": "a", "seeds": [1], "cam": {"flip": False, "scales": [1]}}
+
+
+def test_predictions_of_other_programs_are_read_too(project, capsys):
+    folder = project(predictions={"weclip": {"path": "weclip", "format": "logits"}})
+    (folder / "weclip").mkdir()
+    code, lines = check(capsys)
+    assert code == 1
+    missing = "  weclip: has 0 files <id>.npy or .pt, and none for 1 of 1 val images: b1; "
+    assert any(line.startswith(missing) for line in lines), lines
+    np.save(folder / "weclip/b1.npy", np.zeros((2, 12, 16)))
+    assert "  weclip/b1.npy: has 2 channels, not 3; " in "\n".join(check(capsys)[1])
+    np.save(folder / "weclip/b1.npy", np.zeros((3, 12, 16)))
+    assert (check(capsys, "--skip-data")[0], check(capsys)[0]) == (0, 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
 from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
@@ -70,6 +71,21 @@ def import_cams(folder: Path, kind: str) -> list[str]:
     return ["cam", "import", *options, "--settings", json.dumps(settings)]
 
 
+def import_predictions(folder: Path, kind: str) -> list[str]:
+    """Write an index of val and good predictions of three images; return the command that imports them."""
+    import_cams(folder, "irn")
+    (folder / "index.csv").write_text((folder / "index.csv").read_text().replace(",train,", ",val,"))
+    (folder / "predicted").mkdir()
+    for image_id in LABELS:
+        if kind == "png":
+            Image.new("L", SIZE[::-1], 1).save(folder / f"predicted/{image_id}.png")
+        else:
+            np.save(folder / f"predicted/{image_id}.npy", {"msc_seg": np.zeros((1, 3, *SIZE), np.float32)})
+    options = ["--index", str(folder / "index.csv"), "--output", str(folder / "out/1-of-1.csv")]
+    settings = {"path": str(folder / "predicted"), "format": kind}
+    return ["prediction", "import", *options, "--settings", json.dumps(settings)]
+
+
 def write_soft(folder: Path, image_id: str, keys: np.ndarray, scores: np.ndarray) -> None:
     (folder / image_id).mkdir()
     for key, one in zip(keys, scores, strict=True):
@@ -78,6 +94,10 @@ def write_soft(folder: Path, image_id: str, keys: np.ndarray, scores: np.ndarray
 
 WRITERS = {
     "irn": lambda folder, i, keys, s: np.save(folder / f"{i}.npy", {"keys": keys, "high_res": s}, allow_pickle=True),
+    "beco": lambda folder, i, keys, s: torch.save({"keys": keys + 1, "score": torch.from_numpy(s)}, folder / f"{i}.pt"),
+    "clip_es": lambda folder, i, keys, s: np.save(
+        folder / f"{i}.npy", {"keys": keys, "attn_highres": s.astype(np.float16)}, allow_pickle=True
+    ),
     "arrays": lambda folder, i, keys, s: np.savez(folder / f"{i}.npz", classes=keys + 1, scores=s),
     "soft_png": write_soft,
     "hard_png": lambda folder, i, keys, s: Image.new("L", SIZE[::-1], int(keys[0]) + 1).save(folder / f"{i}.png"),
@@ -89,9 +109,20 @@ PLACES = {
     "hard_png": (lambda folder: import_cams(folder, "hard_png"), "cams/a1.png"),
     "soft_png": (lambda folder: import_cams(folder, "soft_png"), "cams/a1/1.png"),
     "irn": (lambda folder: import_cams(folder, "irn"), "cams/a1.npy"),
+    "clip_es": (lambda folder: import_cams(folder, "clip_es"), "cams/a1.npy"),
+    "beco": (lambda folder: import_cams(folder, "beco"), "cams/a1.pt"),
     "arrays": (lambda folder: import_cams(folder, "arrays"), "cams/a1.npz"),
+    "predicted mask": (lambda folder: import_predictions(folder, "png"), "predicted/a1.png"),
+    "predicted logits": (lambda folder: import_predictions(folder, "logits"), "predicted/a1.npy"),
 }
-OF_PICTURES = {"image": {}, "mask": NO_MASKS, "hard_png": NO_MASKS, "soft_png": NO_SOFT_MASKS}
+OF_ARRAYS = ("irn", "clip_es", "beco", "arrays", "predicted logits")
+OF_PICTURES = {
+    "image": {},
+    "mask": NO_MASKS,
+    "hard_png": NO_MASKS,
+    "predicted mask": NO_MASKS,
+    "soft_png": NO_SOFT_MASKS,
+}
 
 
 def intruded() -> Iterator[Case]:
@@ -99,10 +130,11 @@ def intruded() -> Iterator[Case]:
     for place, (good, file) in PLACES.items():
         for name, intruder in {**INTRUDERS, **OF_PICTURES.get(place, {})}.items():
             words = intruder.as_picture
-            if place in ("irn", "arrays") and not words.startswith("is a "):
-                words = intruder.as_array
+            if place in OF_ARRAYS and not words.startswith("is a "):
+                words = intruder.as_array.replace(".np", ".pt" if place == "beco" else ".np")
             if name == "a folder" and place not in ("image", "mask", "soft_png"):
-                words = "none for 1 of 3 training images: a1"  # an import looks for files among files
+                whose = "val" if place.startswith("predicted") else "training"
+                words = f"none for 1 of 3 {whose} images: a1"  # an import looks for files among files
             yield Case(f"{place}: {name}", placed(good, file, intruder.put), (Path(file).name[:2], words))
 
 
@@ -201,9 +233,85 @@ PICKLES = {
 }
 
 
+# storage number 0 of 4 numbers, as a pickle of torch.save names it, and a tensor of it
+STORAGE = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\1\0\0\x000X\3\0\0\0cpuK\4tQ"
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n(%sK\0K\4\x85K\1\x85\x89}tR"
+NUMBERS = np.zeros(4, np.float32).tobytes()
+
+
+def torch_zip(content: bytes, method: int = zipfile.ZIP_STORED, **others: bytes) -> Callable[[Path], None]:
+    """Put an archive of torch.save in: a pickle, and members under the folder of the archive."""
+
+    def put(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("a1/data.pkl", b"\x80\2" + content + b".")
+            for name, member in others.items():
+                archive.writestr(f"a1/{name.replace('_', '/')}", member)
+
+    return put
+
+
+TORCH = {
+    "a name that runs code": (
+        torch_zip(b"cposix\nsystem\n(S'true'\ntR"),
+        "asks for posix.system, which could run code",
+    ),
+    "a storage that is not there": (torch_zip(TENSOR % STORAGE), "the numbers of a tensor, a1/data/0, are missing"),
+    "a storage of another length": (torch_zip(TENSOR % STORAGE, data_0=NUMBERS[:9]), "of another length than it says"),
+    "a storage that is code": (
+        torch_zip(TENSOR % STORAGE.replace(b"torch\nFloatStorage", b"torch\nload"), data_0=NUMBERS),
+        "asks for torch.load, which could run code",
+    ),
+    "a storage of objects": (
+        torch_zip(TENSOR % STORAGE.replace(b"ctorch\nFloatStorage\n", b"X\1\0\0\0O"), data_0=NUMBERS),
+        "refers to something outside the file",
+    ),
+    "a tensor of a million numbers, a thousand times": (
+        torch_zip(
+            b"]"
+            + STORAGE.replace(b"K\4", b"J" + struct.pack("<i", 10**6))
+            + b"q\1"
+            + b"0"
+            + (TENSOR.replace(b"K\4", b"J" + struct.pack("<i", 10**6)) % b"h\1" + b"a") * 1000,
+            data_0=bytes(4 * 10**6),
+        ),
+        "hold one storage many times",
+    ),
+    "numbers of another order": (torch_zip(TENSOR % STORAGE, data_0=NUMBERS, byteorder=b"big"), "not little-endian"),
+    "no pickle": (members(a=b"a"), "it holds 0 members data.pkl"),
+    "compressed numbers": (
+        torch_zip(TENSOR % STORAGE, zipfile.ZIP_DEFLATED, data_0=bytes(10**8)),
+        "is damaged, compressed or encrypted",
+    ),
+    "a key nested a million deep": (torch_zip(b"})" + b"\x85" * 10**6 + b"K\x01s"), "tuples are nested"),
+    "a form without a zip": (
+        lambda path: torch.save({"keys": torch.tensor([1])}, path, _use_new_zipfile_serialization=False),
+        "no zip",
+    ),
+    "a list": (torch_zip(b"]"), "holds a list, not a dict"),
+    "another dict": (torch_zip(b"}"), "has the entries [], not keys and score"),
+}
+DUMPS = {
+    "other entries": (pickled(pickle.dumps({"keys": [0], "cam": 1})), "entries ['keys', 'cam'], not keys and attn_h"),
+    "more keys than maps": (
+        pickled(pickle.dumps({"keys": np.arange(9), "attn_highres": np.zeros((1, *SIZE))})),
+        "has 1 channels for 9 keys",
+    ),
+    "keys with a fraction": (
+        pickled(pickle.dumps({"keys": np.array([0.5]), "attn_highres": np.zeros((1, *SIZE))})),
+        "is no class number",
+    ),
+    "no class": (pickled(pickle.dumps({"keys": [], "attn_highres": np.zeros((0, *SIZE))})), "where maps belong"),
+    "scores of minus infinity": (
+        pickled(pickle.dumps({"keys": [0], "attn_highres": np.full((1, *SIZE), -np.inf)})),
+        "not finite",
+    ),
+}
+
+
 def arrays() -> Iterator[Case]:
     """Archives and pickles that ask for more than there is."""
-    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES)):
+    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES), ("clip_es", DUMPS), ("beco", TORCH)):
         good, file = PLACES[kind]
         for name, (put, words) in table.items():
             yield Case(f"{kind}: {name}", placed(good, file, put), (Path(file).name, words))

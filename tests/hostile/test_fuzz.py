@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as rle
 
 from hostile.intruders import SIZE, encoded, npy_header
-from orandnet.cam.import_formats import READERS, Known
+from orandnet.cam.import_formats import Known, read_maps
+from orandnet.cam.settings import ImportSettings
 from orandnet.config.sections import load
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.labels import read_labels
@@ -36,6 +37,8 @@ from orandnet.files.checkpoint import load_weights
 from orandnet.files.mask import encode_mask, read_mask
 from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.store import CamStore
+from orandnet.prediction.foreign import mask_of
+from orandnet.prediction.settings import ImportSettings as PredictionSettings
 from random_cams import random_shard
 
 EXAMPLES = int(os.environ.get("ORANDNET_FUZZ_EXAMPLES", 40))  # of each reader
@@ -61,6 +64,9 @@ def saved(write) -> bytes:
 SCORES = np.random.default_rng(0).random((1, *SIZE)).astype(np.float32)
 CONTENT = {"keys": np.array([0]), "high_res": SCORES}
 TENSORS = {"keys": torch.tensor([0]), "high_res": torch.from_numpy(SCORES)}
+CLIP_ES = {"keys": np.array([0]), "attn_highres": SCORES.astype(np.float16)}
+KEYS = torch.tensor([0, 1])
+BECO = {"pred": np.zeros(SIZE, np.int64), "score": torch.from_numpy(SCORES[0]).expand(2, *SIZE).contiguous()}
 KNOWN = Known((1,), {"cat": 1, "dog": 2}, SIZE, others=False)
 RUNS = rle.encode(np.asfortranarray(np.eye(9, 7, dtype=np.uint8)))["counts"].decode()
 COCO = {
@@ -109,7 +115,12 @@ def shard(path):
 
 
 def imported(kind):
-    return lambda path: READERS[kind](path, KNOWN)
+    return lambda path: read_maps(path, KNOWN, ImportSettings(path="cams", format=kind, file_ids=[1, 2]))
+
+
+def predicted(kind):
+    settings = PredictionSettings(path="predicted", format=kind)
+    return lambda path: mask_of(path, SIZE, np.arange(3), settings)
 
 
 def annotations(path):
@@ -130,6 +141,13 @@ READERS_OF_BYTES = {
     ),
     "npy": (read_pickled_npy, [saved(lambda file: np.save(file, SCORES)), NUMPY + pickle.dumps(TENSORS)], ".npy"),
     "irn": (imported("irn"), [NUMPY + pickle.dumps(CONTENT, protocol) for protocol in (0, 2, 4)], ".npy"),
+    "clip_es": (imported("clip_es"), [NUMPY + pickle.dumps(CLIP_ES, protocol) for protocol in (2, 4)], ".npy"),
+    "logits": (imported("logits"), [NUMPY + pickle.dumps({"msc_seg": np.stack([SCORES[0]] * 3)[None]})], ".npy"),
+    "beco": (
+        imported("beco"),
+        [saved(lambda file, keys=keys: torch.save(BECO | {"keys": keys}, file)) for keys in (KEYS, KEYS.numpy())],
+        ".pt",
+    ),
     "npz": (
         imported("arrays"),
         [
@@ -139,6 +157,15 @@ READERS_OF_BYTES = {
         ".npz",
     ),
     "hard_png": (imported("hard_png"), [encode_mask(np.eye(9, dtype=np.uint8))], ".png"),
+    "predicted mask": (predicted("png"), [encode_mask(np.ones(SIZE, dtype=np.uint8))], ".png"),
+    "predicted logits": (
+        predicted("logits"),
+        [
+            NUMPY + pickle.dumps({"segs": np.stack([SCORES[0]] * 3)[None]}),
+            saved(lambda file: np.save(file, [*SCORES] * 3)),
+        ],
+        ".npy",
+    ),
     "coco": (annotations, [json.dumps(COCO).encode()], ".json"),
     "weights": (
         load_weights,

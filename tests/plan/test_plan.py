@@ -8,7 +8,7 @@ import yaml
 from checkout import ROOT, TINY
 from orandnet.config.sections import deep_update, load
 from orandnet.files.places import PLACES, origin_of, place
-from orandnet.plan import cams, jobs, names, page, targets, trainings
+from orandnet.plan import artifacts, cams, jobs, names, page, targets, trainings
 from orandnet.plan.changes import changed_settings
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
@@ -106,6 +106,20 @@ def test_scored_are_all_cams_and_the_predictions_that_tables_show():
     assert len(targets.cam_summaries(plan)) == 2 * len(plan.cam_methods)
     assert len(targets.prediction_summaries(plan)) == 2 * 3
     assert [targets.part_of(split) for split in ("train", "train_aug", "val")] == ["train_aug", "train_aug", "val"]
+
+
+def test_predictions_of_other_programs_are_scored_once_for_all_seeds():
+    given = {"weclip": {"path": "weclip", "format": "png"}}
+    plan, without = config(seeds=[3, 4], predictions=given), config(seeds=[3, 4])
+    made = "results/tiny/evaluation/prediction/weclip/imported/seed3/val/summary.csv"
+    assert targets.prediction_summaries(plan) == [*targets.prediction_summaries(without), made]
+    lists = [f"results/tiny/prediction/weclip/imported/seed3/val/{shard}.csv" for shard in ("1-of-2", "2-of-2")]
+    assert [path for path in jobs.made(plan) if path not in jobs.made(without)] == [*lists, made]
+    assert (origin_of(lists[0]).schedule, origin_of(made).seed) == ("imported", 3)
+    assert page.charts(plan) == page.charts(without)
+    kept = {path for path in artifacts.planned(plan) if "weclip" in path}
+    assert len(kept) == 1 + len(artifacts.SCORES)
+    assert changed_settings(plan)["predictions.weclip.format"] == "png"
 
 
 def test_every_job_is_known_by_its_first_output():

@@ -131,6 +131,25 @@ def test_table_1_averages_over_seeds_beside_the_published_numbers(make):
     assert [float(best[f"published_{name}"]) for name in ("miou", "precision", "recall")] == [53.4, 67.7, 72.4]
 
 
+def test_predictions_of_other_programs_follow_the_measured_rows_of_table_2(make, results, tmp_path):
+    text = "variant,miou,precision,recall,legacy20_miou,legacy20_precision,legacy20_recall\nss,74.9,1,2,75.5,1,1\n"
+    for name in ("amn", "weclip"):
+        path = tmp_path / f"evaluation/prediction/{name}/imported/seed0/val/summary.csv"
+        results["predictions"].append(write_csv(path, text))
+    outputs = make(segmentation_methods=("ours",), published=True, legacy20=True)
+    rows = read_csv(outputs[1])
+    assert [row["method"] for row in rows[:4]] == ["ours", "amn", "weclip", "EDAM (Wu et al. 2021)"]
+    assert not any(row["method"].startswith("AMN") for row in rows)  # which was measured here
+    assert [row["inference"] for row in rows[:4]] == ["ms_crf", "ss", "ss", ""]
+    own = {"stage": "", "supervision": "", "val": "74.9", "val_sd": "", "test": "", "num_seeds": "1"}
+    assert rows[2].items() >= (own | {"legacy20_val": "75.5", "published_val": ""}).items()
+    assert rows[1]["published_val"] == "70.7"
+    assert [row["schedule"] for row in read_csv(outputs[3])][-2:] == ["imported"] * 2
+    screen = io.StringIO()
+    print_tables([outputs[1]], Console(file=screen, width=200))
+    assert "without a stage: predictions of other programs" in screen.getvalue()
+
+
 def test_table_2_has_measured_rows_first_and_then_the_literature(make):
     rows = read_csv(make(segmentation_methods=("fsss", "irn", "ours"), published=True)[1])
     assert [row["method"] for row in rows[:4]] == ["fsss", "irn", "ours", "EDAM (Wu et al. 2021)"]

@@ -41,6 +41,8 @@ rule evaluation_prediction:
         confusion=place("evaluation_prediction", scores="confusion"),
     log:
         "results/{run}/logs/evaluation/prediction/{method}/{schedule}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        schedule=names.any_of([*names.SCHEDULES, IMPORTED]),
     conda:
         ENVIRONMENT
     threads: 1

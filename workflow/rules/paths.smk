@@ -2,11 +2,12 @@
 
 from inspect import signature
 
-from orandnet.cam.import_folder import ImportFolder
-from orandnet.dataset.layouts.voc import training_ids
+from orandnet.cam.import_folder import import_folder
+from orandnet.dataset.layouts.voc import ids_of_lists
 from orandnet.files.manifest import manifest_path
-from orandnet.files.places import events, first_shards, history, place, training_manifest
+from orandnet.files.places import IMPORTED, events, first_shards, history, place, training_manifest
 from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
+from orandnet.prediction.import_folder import prediction_folder
 
 SHARDS, PREDICTION_SHARDS = cams.shards(CONFIG), targets.prediction_shards(CONFIG)
 # an order and no data: what waits for the check of the whole data set never runs again because of it
@@ -31,26 +32,39 @@ def part_of_split(artifact):
     return lambda wildcards: place(artifact, CONFIG.run, part=targets.part_of(wildcards.split))
 
 
-def import_fingerprint(source, image_ids):
-    """Return a fingerprint of a source's CAM files, after a check that each training image has one."""
+def import_fingerprint(key, open_folder, image_ids, whose):
+    """Return a fingerprint of another program's files, after a check that each image has one."""
     try:
-        folder = ImportFolder(CONFIG.import_of(source))
-        folder.require(image_ids)
+        folder = open_folder()
+        folder.require(image_ids, whose=whose)
     except ValueError as error:
-        raise WorkflowError(f"sources.{source}: {error}") from None
+        raise WorkflowError(f"{key}: {error}") from None
     return folder.fingerprint()
 
 
-def import_fingerprints():
-    """Return the fingerprint of each imported source's files; refuses lists and folders with something missing."""
+def import_fingerprints(key, names, open_folder, part, whose):
+    """Return the fingerprint of the files of each name; refuses lists and folders with something missing."""
     try:
-        image_ids = training_ids(CONFIG.dataset) if CONFIG.imported else []
+        image_ids = ids_of_lists(CONFIG.dataset, part) if names else []
     except ValueError as error:
         raise WorkflowError(f"dataset: {error}") from None
-    return {source: import_fingerprint(source, image_ids) for source in CONFIG.imported}
+    return {name: import_fingerprint(f"{key}.{name}", lambda: open_folder(name), image_ids, whose) for name in names}
 
 
-IMPORT_FINGERPRINTS = import_fingerprints()
+IMPORT_FINGERPRINTS = import_fingerprints(
+    "sources",
+    CONFIG.imported,
+    lambda name: import_folder(CONFIG.import_of(name)),
+    "train_aug",
+    "training images",
+)
+PREDICTION_FINGERPRINTS = import_fingerprints(
+    "predictions",
+    CONFIG.predictions,
+    lambda name: prediction_folder(CONFIG.prediction_import_of(name)),
+    "val",
+    "val images",
+)
 
 
 wildcard_constraints:

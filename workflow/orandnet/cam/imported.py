@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from orandnet.cam.import_folder import ImportFolder
-from orandnet.cam.import_formats import READERS, Known, Maps
+from orandnet.cam.import_folder import import_folder
+from orandnet.cam.import_formats import Known, Maps, read_maps
 from orandnet.cam.settings import ImportSettings
 from orandnet.dataset.index import Record
 from orandnet.dataset.problems import refuse
+from orandnet.files.files_by_image import FilesByImage
 from orandnet.files.store import Cam
 from orandnet.maps import FLAT
-from orandnet.maps.grid import grid_shape, resize_scores
+from orandnet.maps.grid import covers, grid_shape, resize_scores
 
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
 SHOWN = 10
@@ -24,7 +25,7 @@ SHOWN = 10
 
 def imported_cams(records: list[Record], class_names: tuple[str, ...], settings: ImportSettings) -> Iterator[Cam]:
     """Yield the CAM of each image; after the last, raise a ValueError that names the first faults and their number."""
-    folder = ImportFolder(settings)
+    folder = import_folder(settings)
     folder.require(record.image_id for record in records)
     problems = []
     for record in records:
@@ -37,13 +38,13 @@ def imported_cams(records: list[Record], class_names: tuple[str, ...], settings:
     refuse(problems, about=settings.path, shown=SHOWN)
 
 
-def _imported(record: Record, folder: ImportFolder, class_names: tuple[str, ...], settings: ImportSettings) -> Cam:
+def _imported(record: Record, folder: FilesByImage, class_names: tuple[str, ...], settings: ImportSettings) -> Cam:
     path = folder.file_of(record.image_id)
     file_ids = settings.file_ids or range(1, len(class_names) + 1)
     labels = tuple(file_ids[class_id - 1] for class_id in record.classes)
     names = dict(zip(file_ids, class_names, strict=True))
     ids = {name: file_id for file_id, name in names.items()}
-    maps = READERS[settings.format](path, Known(labels, ids, record.size, settings.other_ids == "ignore"))
+    maps = read_maps(path, Known(labels, ids, record.size, settings.other_ids == "ignore"), settings)
     _check_classes(path, maps, labels, names, settings)
     shapes = {maps[label].shape for label in labels}
     if len(shapes) > 1:
@@ -91,12 +92,6 @@ def _check_scores(path: Path, scores: np.ndarray, size: tuple[int, int], *, norm
             f"{path}: scores reach from {low:.4g} to {high:.4g}, a CAM lies in [0, 1]; "
             "set cam: {normalise: max} or min_max for this source."
         )
-
-
-def covers(shape: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Return whether a map of `shape` (h, w) can be an image of `size` (H, W) at some scale, however it was rounded."""
-    (h, w), (height, width) = shape, size
-    return (h - 1) / height < (w + 1) / width and (w - 1) / width < (h + 1) / height
 
 
 def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orandnet.files.logits import LOGITS
 from orandnet.settings import PRECISION, Distinct, Precision, Scale, Section
 
 # kind -> what its recipe does otherwise than the section's defaults; a key that the config names wins
@@ -14,7 +15,22 @@ KIND_DEFAULTS: dict[str, dict] = {
     "mctformer": {"scales": [1.0], "normalise": "min_max"},
     "amn": {"normalise": "min_max"},
 }
-Format = Literal["irn", "amn", "class_maps", "arrays", "soft_png", "hard_png"]
+Format = Literal[
+    "irn",
+    "amn",
+    "class_maps",
+    "dict",
+    "clip_es",
+    "excel",
+    "more",
+    "weakclip",
+    "pot",
+    "logits",
+    "beco",
+    "arrays",
+    "soft_png",
+    "hard_png",
+]
 ExtraClasses = Literal["error", "drop"]
 
 
@@ -74,6 +90,39 @@ class Settings(Section):
     precision: Precision = Field("auto", description=f"{PRECISION}; that of a ViT is always float32")
 
 
+class DictForm(Section):
+    """How a dict of arrays, a pickled .npy or a .pt, holds the maps of an image: what the format `dict` says."""
+
+    maps: tuple[str, ...] = Field(min_length=1, description="entries that may hold the maps; the first there is counts")
+    keys: str | None = Field(None, description="entry with the class of each map; null: one map for each class")
+    keys_start: Literal[0, 1, "mask_ids"] = Field(
+        0, description="the key of the first class; mask_ids: keys are ids of mask files, and 0 is the background"
+    )
+    background: Literal["none", "first"] = Field("none", description="whether a map of the background comes first")
+    activation: Literal["none", "softmax", "sigmoid"] = Field(
+        "none", description="what turns the maps into scores; softmax goes over all maps, the background's with them"
+    )
+    predicted: bool = Field(
+        False,
+        description="whether the classes are those of the program's own arg-max: labels without a map score 0, others "
+        "are dropped",
+    )
+
+
+PRESETS = {
+    "irn": DictForm(maps=("high_res", "cam"), keys="keys"),
+    "amn": DictForm(maps=("high_res", "cam"), keys="keys", background="first"),
+    "clip_es": DictForm(maps=("attn_highres",), keys="keys"),
+    "more": DictForm(maps=("valid_lam",), keys="keys"),
+    "excel": DictForm(maps=("valid_lam",), keys="keys_gt", background="first"),
+    "weakclip": DictForm(maps=("prob",), keys="keys", keys_start="mask_ids", predicted=True),
+    "pot": DictForm(maps=("IS_CAM",), keys="keys", keys_start="mask_ids"),
+    "logits": DictForm(maps=LOGITS, background="first", activation="softmax"),
+    "beco": DictForm(maps=("score",), keys="keys", keys_start="mask_ids"),
+}
+DICT_KEYS = tuple(DictForm.model_fields)
+
+
 class ImportedScores(Section):
     """What is done with the scores of imported CAM files; takes nothing from the section `cam`."""
 
@@ -88,6 +137,7 @@ class ImportSettings(ImportedScores):
 
     path: str = Field(description="folder of the files")
     format: Format = Field(description="how a file holds its maps")
+    form: DictForm | None = Field(None, description="of a dict of arrays: what its entries are")
     suffix: str = Field("", description="what follows the image id in a file's name")
     extra_classes: ExtraClasses = Field("error", description="what becomes of classes that are no label of the image")
     file_ids: list[int] = Field(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orandnet.cam.imported import imported_cams
+from orandnet.cam.recognition import describe
 from orandnet.cam.settings import ImportSettings, Settings
 from orandnet.dataset.index import read_index
 from orandnet.files.mask import MaskList
@@ -78,4 +79,13 @@ def import_cams(*, index: Path, output: Path, settings: ImportSettings, shard: s
     write_shard(output, warned_if_flat(track(cams, "import", len(records)), "cam import"))
 
 
-COMMANDS = {"": run, "import": import_cams}
+def formats(file: str, /) -> None:
+    """Say what a CAM file of another method holds, which import format reads it, and what the config says then.
+
+    Args:
+        file: of one image (.npy, .pt, .npz, .png), or the folder of its soft masks.
+    """
+    print("\n".join(describe(Path(file))))
+
+
+COMMANDS = {"": run, "import": import_cams, "formats": formats}

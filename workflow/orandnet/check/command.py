@@ -79,7 +79,7 @@ def _dataset_of(raw: object) -> DatasetSettings | None:
 
 
 def _check_data(report: _Report, settings: DatasetSettings, config: Config | None, folder: Path, threads: int) -> None:
-    from orandnet.check.data import data_faults, import_faults, unread
+    from orandnet.check.data import data_faults, import_faults, prediction_faults, unread
 
     if (why := unread(settings)) is not None:
         report.of("data", lambda: ([], why, None))
@@ -88,6 +88,9 @@ def _check_data(report: _Report, settings: DatasetSettings, config: Config | Non
     for source in config.imported if config is not None else []:
         its = config.import_of(source)
         report.of(f"cams of {source}", lambda its=its: (import_faults(its, folder), f"ok: {its.path}", None))
+    for name in config.predictions if config is not None else []:
+        its = config.prediction_import_of(name)
+        report.of(f"predictions of {name}", lambda its=its: (prediction_faults(its, folder), f"ok: {its.path}", None))
 
 
 def _num_classes(config: Config, folder: Path) -> int:

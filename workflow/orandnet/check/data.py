@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from orandnet.cam.import_folder import ImportFolder
+from orandnet.cam.import_folder import import_folder
 from orandnet.cam.imported import imported_cams
 from orandnet.cam.settings import ImportSettings
-from orandnet.dataset.index import read_index
+from orandnet.dataset.index import read_file_ids, read_index
 from orandnet.dataset.problems import all_shown, lines_of
 from orandnet.dataset.settings import Settings
 from orandnet.dataset.stage import steps
 from orandnet.job.progress import track
+from orandnet.prediction.foreign import foreign_masks
+from orandnet.prediction.import_folder import prediction_folder
+from orandnet.prediction.settings import ImportSettings as PredictionSettings
 
 
 def unread(settings: Settings) -> str | None:
@@ -55,12 +58,26 @@ def import_faults(settings: ImportSettings, folder: Path) -> list[str]:
     """
     index = folder / "train_aug.csv"
     if not index.is_file():
-        return _faults(lambda: ImportFolder(settings))
+        return _faults(lambda: import_folder(settings))
     images = read_index(index)
     records = images.subset("train_aug")
 
     def read() -> None:
         for _ in track(imported_cams(records, images.class_names, settings), "import", len(records)):
+            pass
+
+    return _faults(read)
+
+
+def prediction_faults(settings: PredictionSettings, folder: Path) -> list[str]:
+    """Read all predictions of another program, as their job does; `folder` as of `import_faults`."""
+    index = folder / "val.csv"
+    if not index.is_file():
+        return _faults(lambda: prediction_folder(settings))
+    records = read_index(index).subset("val")
+
+    def read() -> None:
+        for _ in track(foreign_masks(records, read_file_ids(index), settings), "import", len(records)):
             pass
 
     return _faults(read)

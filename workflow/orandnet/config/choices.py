@@ -108,6 +108,8 @@ def _without_masks(config):
     for row, method in config.segmenter.methods.items():
         if method == GROUND_TRUTH:
             yield f"segmenter.methods.{row}: {GROUND_TRUTH} needs true masks; give dataset.masks, or drop the row."
+    for name in config.predictions:
+        yield f"predictions.{name}: is scored with true masks; give dataset.masks, or drop the row."
     rule = config.pseudo_mask.threshold_rule
     if rule in TUNED:
         yield f"pseudo_mask.threshold_rule: {rule} needs true masks; give dataset.masks, or write otsu."
@@ -123,6 +125,8 @@ def _repeated_or_empty(config):
         yield "report.tuned_on_ground_truth: follows from pseudo_mask.threshold_rule; drop the key."
     if config.report.pairs:
         yield "report.pairs: follows from ensembles; drop the key."
+    for name in config.predictions.keys() & config.segmenter.methods.keys():
+        yield f"predictions.{name}: is also a row of segmenter.methods; rename one."
     if not config.report.scored:
         yield "report.scored: follows from dataset.masks; drop the key."
 

@@ -19,6 +19,8 @@ from orandnet.export.settings import Settings as ExportSettings
 from orandnet.fusion.settings import Settings as FusionSettings
 from orandnet.irn.settings import Settings as IrnSettings
 from orandnet.orandnet.settings import Settings as OrandnetSettings
+from orandnet.prediction.settings import ForeignPrediction
+from orandnet.prediction.settings import ImportSettings as PredictionImportSettings
 from orandnet.prediction.settings import Settings as PredictionSettings
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
@@ -86,6 +88,9 @@ class Config(Section):
     pseudo_mask: PseudoMaskSettings = Field(PseudoMaskSettings(), description="background thresholds")
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="DeepLabv1")
     prediction: PredictionSettings = Field(PredictionSettings(), description="inference of the segmenters")
+    predictions: dict[Name, ForeignPrediction] = Field(
+        {}, description="predictions of val by other programs, by the name of their row in table 2"
+    )
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="comparison with ground truth")
     submission: SubmissionSettings = Field(SubmissionSettings(), description="archive for the PASCAL VOC server")
     report: ReportSettings = Field(ReportSettings(), description="tables and figures")
@@ -106,11 +111,16 @@ class Config(Section):
             **scores.model_dump(),
             path=given.path,
             format=given.format,
+            form=given.dict_form,
             suffix=given.suffix,
             extra_classes=given.extra_classes,
             file_ids=self.dataset.file_ids,
             other_ids=self.dataset.other_mask_ids,
         )
+
+    def prediction_import_of(self, name: str) -> PredictionImportSettings:
+        """Return what the import of another program's predictions depends on."""
+        return PredictionImportSettings(**self.predictions[name].model_dump(), other_ids=self.dataset.other_mask_ids)
 
     def cam_of(self, source: str) -> CamSettings:
         """Return the CAM settings of a source that is trained."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from orandnet.cam.settings import ExtraClasses, Format
+from orandnet.cam.settings import DICT_KEYS, PRESETS, DictForm, ExtraClasses, Format
 from orandnet.settings import Section
 
 Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]{0,8})?$")]
@@ -35,7 +35,9 @@ class Source(Section):
         description="of an import, what a file holds; class numbers are those of the data set's mask files, 0-based "
         "ones are less by 1. irn: `<id>.npy`, pickled dict of keys (K,), 0-based, and high_res or cam (K, h, w), as "
         "IRN and ORANDNet write; amn: the same with the background as first channel; class_maps: `<id>.npy`, pickled "
-        "dict of 0-based class to (h, w), as PSA, SEAM, EPS and MCTformer write; arrays: `<id>.npz` with classes (K,) "
+        "dict of 0-based class to (h, w), as PSA, SEAM, EPS and MCTformer write; dict: `<id>.npy` or `<id>.pt`, a dict "
+        "whose entries `maps`, `keys` and the keys after them describe; clip_es, excel, more, weakclip, pot, logits "
+        "(of one-stage systems: all classes), beco: dicts as these write them; arrays: `<id>.npz` with classes (K,) "
         "and scores (K, h, w), or `<id>.npy` (K, h, w) of the image's labels in ascending order, or of all classes; "
         "soft_png: `<id>/<class name or number>.png`, grey of 8 or 16 bits; hard_png: `<id>.png` with class numbers, "
         "score 1 at the class and 0.5 where the mask says 255",
@@ -43,6 +45,29 @@ class Source(Section):
     suffix: str = Field("", description="of an import: what follows the image id in a file's name, such as _1")
     extra_classes: ExtraClasses = Field(
         "error", description="of an import: classes in a file that are no label of the image are refused or dropped"
+    )
+
+    maps: str | None = Field(None, description="of the format dict: entry with the maps, (K, h, w) or (1, K, h, w)")
+    keys: str | None = Field(
+        None, description="of the format dict: entry with the class of each map; without it there is one map per class"
+    )
+    keys_start: Literal[0, 1, "mask_ids"] | None = Field(
+        None,
+        description="of the format dict: the first class's key, 0 (the default) or 1; mask_ids: keys are ids of mask "
+        "files, and 0 is the background, whose map is not read",
+    )
+    background: Literal["none", "first"] | None = Field(
+        None, description="of the format dict: first if a map of the background, which has no key, comes first"
+    )
+    activation: Literal["none", "softmax", "sigmoid"] | None = Field(
+        None,
+        description="of the format dict: what turns the maps into scores, before `cam.normalise`; softmax goes over "
+        "all maps of the file",
+    )
+    predicted: bool | None = Field(
+        None,
+        description="of the format dict: the classes are those that the program predicted; labels without a map score "
+        "0, other classes are dropped",
     )
 
     @model_validator(mode="after")
@@ -53,11 +78,32 @@ class Source(Section):
                     raise ValueError(f"{key}: is missing; kind: import needs a folder of CAM files and their format")
             if self.classifier:
                 raise ValueError("classifier: is given with kind: import, which trains nothing; drop the key")
+            self._check_dict()
             return self
-        for key in ("path", "format", "suffix", "extra_classes"):
+        for key in ("path", "format", "suffix", "extra_classes", *DICT_KEYS):
             if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key}: is given with kind: {self.kind}; write kind: import to read files")
         return self
+
+    def _check_dict(self) -> None:
+        """Refuse keys of the format `dict` where they say nothing, and the format without them."""
+        given = [key for key in DICT_KEYS if getattr(self, key) is not None]
+        if given and self.format != "dict" and self.format not in PRESETS:
+            raise ValueError(f"{given[0]}: is given with format: {self.format}; write format: dict, or drop the key")
+        if self.format == "dict" and self.maps is None:
+            raise ValueError("maps: is missing; format: dict needs the name of the entry with the maps")
+        if self.keys_start is not None and (self.dict_form is None or self.dict_form.keys is None):
+            raise ValueError("keys_start: is given without keys, the entry with the classes; add it, or drop the key")
+
+    @property
+    def dict_form(self) -> DictForm | None:
+        """Return what the entries of the files are: the preset's form with the keys that are given."""
+        preset = PRESETS.get(self.format)
+        if preset is None and self.format != "dict":
+            return None
+        given = {key: value for key in DICT_KEYS if (value := getattr(self, key)) is not None}
+        named = {"maps": (self.maps,)} if self.maps is not None else {}
+        return DictForm.model_validate((preset.model_dump() if preset else {}) | given | named)
 
 
 class Ensemble(Section):

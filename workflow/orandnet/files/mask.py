@@ -40,6 +40,11 @@ def write_mask(path: Path, mask: np.ndarray) -> str:
         encoded = encode_mask(mask)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    return write_encoded_mask(path, encoded)
+
+
+def write_encoded_mask(path: Path, encoded: bytes) -> str:
+    """Write what `encode_mask` returned, atomically; return the SHA-256 of the file."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
     return hashlib.sha256(encoded).hexdigest()

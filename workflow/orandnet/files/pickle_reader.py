@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from orandnet.files.pickle_limits import check_size, check_tuples
+from orandnet.files.pickle_limits import FREE_VALUES, VALUES_PER_BYTE, check_size, check_tuples
 from orandnet.files.plain_arrays import array_of, read_header
 from orandnet.files.regular import read_regular, reason
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+")
-_STORAGES = {
+STORAGES = {
     "DoubleStorage": "f8",
     "FloatStorage": "f4",
     "HalfStorage": "f2",
@@ -54,19 +54,19 @@ def read_pickled_npy(path: Path, *, most_bytes: int | None = None) -> Any:
         if not dtype.hasobject:
             return array_of(content)
         check_tuples(file)
-        found = _PlainUnpickler(file, path).load()
+        found = PlainUnpickler(file, path, num_bytes=len(content)).load()
         # numpy pickles an array of objects; a saved dict is the only element of one without axes
         if isinstance(found, np.ndarray):
             found = found.item() if shape == () else found.view(np.ndarray)
         check_size(found, num_bytes=len(content))
         return found
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
         raise ValueError(f"{path}: not a readable .npy file ({reason(error)}); copy or make it again.") from error
 
 
-class _Refused(ValueError):
+class Refused(ValueError):
     """A name in the pickle that is not admitted."""
 
 
@@ -79,19 +79,31 @@ class _Unpickler(pickle.Unpickler):
         self._path = path
 
     def find_class(self, module: str, name: str) -> Any:
-        raise _Refused(
+        raise Refused(
             f"{self._path}: the pickle asks for {module}.{name}, which could run code; "
             "save plain numbers, text, lists, dicts and numpy arrays instead."
         )
 
     def persistent_load(self, pid: Any) -> Any:
-        raise _Refused(f"{self._path}: the pickle refers to something outside the file; save plain arrays.")
+        raise Refused(f"{self._path}: the pickle refers to something outside the file; save plain arrays.")
 
 
-class _PlainUnpickler(_Unpickler):
-    """Unpickler that admits only the names from which arrays and tensors are rebuilt."""
+class PlainUnpickler(_Unpickler):
+    """Unpickler that admits only the names from which arrays and tensors are rebuilt.
+
+    Args:
+        file: where the pickle begins, after `check_tuples`.
+        path: of its file, for messages.
+        num_bytes: of its file; tensors that share a storage may have not many more numbers together.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, *, num_bytes: int):
+        """Read from where the file stands."""
+        super().__init__(file, path)
+        self._cells_left = FREE_VALUES + VALUES_PER_BYTE * num_bytes
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for an admitted name; `Refused` for any other."""
         # a pickle may set attributes on what it gets here: text, a built-in type and bound methods do not let it
         admitted = {
             ("numpy", "ndarray"): "numpy.ndarray",  # only handed to _reconstruct
@@ -148,6 +160,9 @@ class _PlainUnpickler(_Unpickler):
             raise ValueError(
                 f"a tensor of shape {tuple(shape)} that repeats {len(storage)} numbers; save it contiguous"
             )
+        self._cells_left -= prod(shape)
+        if self._cells_left < 0:
+            raise ValueError("tensors that hold one storage many times; save each once")
         steps = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False).copy()
 
@@ -156,7 +171,7 @@ class _StorageUnpickler(_Unpickler):
     """Unpickler of the parts of a torch storage, which refer to one run of numbers that follows them."""
 
     def find_class(self, module: str, name: str) -> str:
-        return _STORAGES[name] if module == "torch" and name in _STORAGES else super().find_class(module, name)
+        return STORAGES[name] if module == "torch" and name in STORAGES else super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> tuple[str, int]:
         if not isinstance(pid, tuple) or len(pid) != 6 or pid[0] != "storage" or pid[5] is not None:

@@ -42,6 +42,7 @@ PLACES = {
     "export_voc": "export/voc/{method}/seed{seed}/list.csv",
     "export_pack": "export/pack/{image_id}.zip",
 }
+IMPORTED = "imported"  # stands for the schedule of predictions that another program made
 STORES = ("cam", "cam_import", "fusion", "orandnet_cam", "irn_walk")  # CAMs of any stage, all in one format
 NETWORKS = ("classifier", "orandnet", "irn", "segmenter")
 MASKS = ("irn_labels", "pseudo_mask", "prediction")  # lists of masks that lie beside them

@@ -48,12 +48,12 @@ def array_of(content: bytes) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran else "C").copy(order="K")
 
 
-def read_npz(path: Path, names: Iterable[str], *, most_bytes: int) -> dict[str, np.ndarray]:
+def read_npz(path: Path, names: Iterable[str] | None, *, most_bytes: int) -> dict[str, np.ndarray]:
     """Return name -> array of a .npz, of which only these arrays are read.
 
     Args:
         path: the file.
-        names: what has to be there.
+        names: what has to be there; None for all that is there.
         most_bytes: an array that is larger unpacked is refused unread.
 
     Raises:
@@ -65,6 +65,7 @@ def read_npz(path: Path, names: Iterable[str], *, most_bytes: int) -> dict[str, 
             with zipfile.ZipFile(file) as archive:
                 infos = {info.filename: info for info in archive.infolist()}
                 held = [name.removesuffix(".npy") for name in infos]
+                names = held if names is None else names
                 if not {*names} <= {*held}:
                     raise ValueError(f"has the arrays {held[:9]}, not {' and '.join(names)}")
                 return {name: _member(archive, infos[f"{name}.npy"], most_bytes) for name in names}

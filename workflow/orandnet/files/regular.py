@@ -60,15 +60,26 @@ def read_regular(path: Path, *, what: str = "file", most_bytes: int | None = Non
         ValueError: as `open_regular`, or if the file is too large or cannot be read.
     """
     with open_regular(path, what=what) as file:
-        size = os.fstat(file.fileno()).st_size
-        if most_bytes is not None and size > most_bytes:
-            raise ValueError(
-                f"{path}: has {size} bytes, and a {what} here has {most_bytes} at most; check what the file is."
-            )
+        _size_of(file, path, what, most_bytes)
         try:
             return file.read()
         except OSError as error:
             raise unreadable(path, what, error) from None
+
+
+def regular_size(path: Path, *, what: str = "file", most_bytes: int | None = None) -> int:
+    """Return the bytes of a plain file, which is not read; ValueError as `read_regular`."""
+    with open_regular(path, what=what) as file:
+        return _size_of(file, path, what, most_bytes)
+
+
+def _size_of(file: BinaryIO, path: Path, what: str, most_bytes: int | None) -> int:
+    size = os.fstat(file.fileno()).st_size
+    if most_bytes is not None and size > most_bytes:
+        raise ValueError(
+            f"{path}: has {size} bytes, and a {what} here has {most_bytes} at most; check what the file is."
+        )
+    return size
 
 
 def reason(error: Exception) -> str:

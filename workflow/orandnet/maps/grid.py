@@ -9,6 +9,8 @@ import numpy as np
 
 from orandnet.maps import GRID_STRIDE
 
+STRETCHED = 1024  # largest side of a map that has nothing to do with its image's size
+
 
 def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Return (H, W) times `factor`, rounded, at least one pixel."""
@@ -19,6 +21,17 @@ def grid_shape(size: tuple[int, int], stride: int = GRID_STRIDE) -> tuple[int, i
     """Return the (h, w) cells that cover an image of `size` (H, W) pixels, `stride` pixels to a cell."""
     height, width = size
     return -(-height // stride), -(-width // stride)
+
+
+def most_cells(size: tuple[int, int]) -> int:
+    """Return the cells that a foreign map of an image may have: twice its sides, or what a network stretched it to."""
+    return max(4 * size[0] * size[1], STRETCHED**2)
+
+
+def covers(shape: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Return whether a map of `shape` (h, w) can be an image of `size` (H, W) at some scale, however it was rounded."""
+    (h, w), (height, width) = shape, size
+    return (h - 1) / height < (w + 1) / width and (w - 1) / width < (h + 1) / height
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
-from orandnet.files.places import MASKS, NETWORKS, STORES, place
+from orandnet.files.places import IMPORTED, MASKS, NETWORKS, STORES, place
 from orandnet.plan.cams import refined_ensembles
 from orandnet.plan.targets import CHARTS, FIGURES, TABLES, scored_parts
 
@@ -119,6 +119,12 @@ def _segmentation(config: Config) -> Iterator[tuple[str, str]]:
                     yield _each(config, "prediction", **where, split=split, shard=parts)
                     for scores in SCORES:
                         yield _each(config, "evaluation_prediction", **where, split=split, scores=scores)
+
+    for name in config.predictions:
+        where = {"method": name, "schedule": IMPORTED, "seed": config.seeds[0], "split": "val"}
+        yield _each(config, "prediction", **where, shard=parts)
+        for scores in SCORES:
+            yield _each(config, "evaluation_prediction", **where, scores=scores)
 
 
 def _results(config: Config) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,8 @@ def _sections(
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
     return value.model_dump(mode="json") if isinstance(value, Section) else value
 
 

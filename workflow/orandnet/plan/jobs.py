@@ -8,6 +8,7 @@ from orandnet.files.places import place
 from orandnet.plan.cams import cam_shards, gallery_methods, seeds_of, shards
 from orandnet.plan.targets import (
     cam_summaries,
+    foreign_predictions,
     gallery_masks,
     prediction_summaries,
     predictions,
@@ -36,6 +37,8 @@ def made(config: Config) -> list[str]:
     for method, schedule in segmenters(config):
         for seed in config.seeds:
             found += _behind_segmenter(config, method, schedule, seed)
+    for name in config.predictions:
+        found += foreign_predictions(config, name)
     found += [*cam_summaries(config), *prediction_summaries(config), *submissions(config)]
     return list(dict.fromkeys(found))
 

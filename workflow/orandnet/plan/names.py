@@ -9,6 +9,8 @@ from orandnet.plan.cams import refined_ensembles
 from orandnet.plan.targets import CHARTS, FIGURES
 from orandnet.segmenter.settings import Schedule
 
+SCHEDULES = get_args(Schedule)
+
 
 def any_of(names: Iterable[str]) -> str:
     """Return a regular expression that matches one of the names; of no names, one that matches nothing."""
@@ -38,7 +40,7 @@ def constraints(config: Config) -> dict[str, str]:
         "cam": any_of([*config.sources, *config.ensembles]),
         "method": r"[A-Za-z0-9_+-]+",
         "operator": "or|and|mean|sum",
-        "schedule": "|".join(get_args(Schedule)),
+        "schedule": any_of(SCHEDULES),
         "split": "train|train_aug|val|test",
         "scores": "summary|curve|per_class|confusion",
         "table": r"\w+",

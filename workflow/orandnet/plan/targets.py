@@ -2,7 +2,7 @@
 
 from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
-from orandnet.files.places import place
+from orandnet.files.places import IMPORTED, place
 from orandnet.plan.cams import (
     cam_shards,
     curve_methods,
@@ -45,6 +45,11 @@ def predictions(config: Config, method: str, schedule: str, seed: int | str, spl
     return [place("prediction", config.run, **where, shard=shard) for shard in prediction_shards(config)]
 
 
+def foreign_predictions(config: Config, name: str) -> list[str]:
+    """Return the lists of what another program predicted for val; the same for every seed."""
+    return predictions(config, name, IMPORTED, config.seeds[0], "val")
+
+
 def scored_splits(config: Config) -> list[str]:
     """Return the predicted splits that have ground truth; the test split of a benchmark has none."""
     return [split for split in config.prediction.splits if split != "test"] if config.dataset.scored else []
@@ -71,21 +76,17 @@ def cam_summaries(config: Config) -> list[str]:
 
 
 def prediction_summaries(config: Config) -> list[str]:
-    """Return the scores of all predictions that a table shows, for every seed."""
-    return [
-        place(
-            "evaluation_prediction",
-            config.run,
-            method=method,
-            schedule=schedule,
-            seed=seed,
-            split=split,
-            scores="summary",
-        )
+    """Return the scores of all predictions that a table shows, for every seed, and of those of other programs."""
+    shown = [
+        {"method": method, "schedule": schedule, "seed": seed, "split": split}
         for method, schedule in segmenters(config)
         for seed in config.seeds
         for split in scored_splits(config)
     ]
+    shown += [
+        {"method": name, "schedule": IMPORTED, "seed": config.seeds[0], "split": "val"} for name in config.predictions
+    ]
+    return [place("evaluation_prediction", config.run, **where, scores="summary") for where in shown]
 
 
 def panel_cams(config: Config, ensemble: str) -> list[str]:

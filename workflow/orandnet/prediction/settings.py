@@ -67,3 +67,25 @@ class Settings(PredictSettings):
         le=MOST_SHARDS,
         description="jobs that the prediction of each split is split into; null is as many as `shards`",
     )
+
+
+class ForeignPrediction(Section):
+    """Predictions of val that another program made, scored as they are."""
+
+    path: str = Field(description="folder with a file for each image of val, kept as long as the run is used")
+    format: Literal["png", "logits"] = Field(
+        description="png: `<id>.png`, masks of the image's size in the ids of the data set's mask files, 255 counts as "
+        "background; logits: `<id>.npy` or `<id>.pt`, (C, h, w) or (1, C, h, w), background first, plain or in a dict "
+        "as msc_segs, msc_seg or segs, of the run's classes in the order of their mask ids; resized bilinearly to the "
+        "image, then the arg-max"
+    )
+    suffix: str = Field("", description="what follows the image id in a file's name")
+    variant: Variant = Field(
+        "ss", description="how they were inferred, which is what the tables say of them; they stand in table 2 anyway"
+    )
+
+
+class ImportSettings(ForeignPrediction):
+    """What the import of another program's predictions depends on."""
+
+    other_ids: Literal["error", "ignore"] = Field("error", description="what becomes of ids that are no listed class")

@@ -9,17 +9,18 @@ import torch
 from torch import nn
 
 from orandnet.dataset.image import read_rgb
-from orandnet.dataset.index import Index, Record, read_index
+from orandnet.dataset.index import Index, Record, read_file_ids, read_index
 from orandnet.files.checkpoint import load_weights
-from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.mask import encode_mask, write_encoded_mask, write_mask, write_mask_list
 from orandnet.files.store import shard_slice
 from orandnet.job.progress import track
 from orandnet.job.read_ahead import read_ahead
 from orandnet.job.warnings import warn
 from orandnet.networks.device import place, select_device
 from orandnet.prediction.collapse import Predicted
+from orandnet.prediction.foreign import foreign_masks
 from orandnet.prediction.inference import probabilities_for
-from orandnet.prediction.settings import PredictSettings
+from orandnet.prediction.settings import ImportSettings, PredictSettings
 from orandnet.prediction.variants import variant_masks
 from orandnet.prediction.workers import ordered_starmap
 from orandnet.segmenter.deeplab import DeepLab, restore
@@ -94,4 +95,28 @@ def write_masks(
             yield {"image_id": record.image_id, "variant": variant, "sha256": sha256}
 
 
-COMMANDS = {"": run}
+def import_predictions(*, index: Path, output: Path, settings: ImportSettings, shard: str = "1-of-1") -> None:
+    """Write the masks that another program predicted for this shard's images of val, in ids and form of ours.
+
+    Args:
+        index: val.csv of the data set.
+        output: list of the masks (CSV); a folder for their variant lies beside it.
+        settings: folder, format and variant.
+        shard: which part, as 2-of-4: the second of four.
+
+    Raises:
+        ValueError: names the first files that are missing, of another size, or with ids that are no class.
+    """
+    records = shard_slice(read_index(index).subset("val"), shard)
+    masks = track(foreign_masks(records, read_file_ids(index), settings), "import", len(records))
+    encoded = [encode_mask(mask) for mask in masks]  # some kB each; nothing is written where one is at fault
+    write_mask_list(output, _write_encoded(output.parent / settings.variant, records, encoded))
+
+
+def _write_encoded(folder: Path, records: list[Record], encoded: list[bytes]) -> Iterator[dict]:
+    for record, content in zip(records, encoded, strict=True):
+        sha256 = write_encoded_mask(folder / f"{record.image_id}.png", content)
+        yield {"image_id": record.image_id, "variant": folder.name, "sha256": sha256}
+
+
+COMMANDS = {"": run, "import": import_predictions}

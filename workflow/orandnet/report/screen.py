@@ -45,6 +45,7 @@ AS_TEXT = (
     "method",
     "stage",
     "supervision",
+    "inference",
     "schedule",
     "split",
     "scales",
@@ -57,6 +58,7 @@ LEFT = (
     "method",
     "stage",
     "supervision",
+    "inference",
     "schedule",
     "split",
     "scales",
@@ -67,6 +69,7 @@ DAGGER = "†"
 TUNED_NOTE = f"{DAGGER} the threshold was chosen on the ground truth of the train images"
 LEGACY_NOTE = "(20): without the last class, as the official release's evaluator counts on PASCAL VOC"
 PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012 in the paper's poster"
+FOREIGN_NOTE = "without a stage: predictions of other programs, scored as they are"
 UNSCORED_NOTE = "nothing was scored: the data set has no true masks (dataset.masks)"
 PRECISION_NOTE = "precision: mean over the classes that are predicted anywhere; recall: over those in the true masks"
 WIDTH_OF_A_LOG = 120
@@ -129,6 +132,7 @@ def notes_of(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> list[str
     notes = [TUNED_NOTE] if any(map(is_tuned, rows)) else []
     notes += [PRECISION_NOTE] if "precision" in columns else []
     notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
+    notes += [FOREIGN_NOTE] if "inference" in columns else []
     if rows and all(row["num_seeds"] == "0" for row in rows):
         notes = [UNSCORED_NOTE]
     notes += _not_above(rows)

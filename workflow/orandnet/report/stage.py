@@ -12,6 +12,7 @@ import numpy as np
 
 from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Record, read_index
+from orandnet.files.places import IMPORTED
 from orandnet.report.comparison_files import compare
 from orandnet.report.measured import Measured, read_measured
 from orandnet.report.members import members_table
@@ -71,7 +72,8 @@ def tables(
         write_table_file(members_output, "members", [])
         return
     masks, predicted, legacy20 = measured_rows(summaries), measured_rows(predictions), settings.legacy20
-    segmented = [row for row in predicted if row["variant"] == settings.variant]
+    foreign = [row for row in predicted if row["schedule"] == IMPORTED]
+    segmented = [row for row in predicted if row["variant"] == settings.variant and row["schedule"] != IMPORTED]
     shown = is_voc2012(train_aug, val) if settings.published is None else settings.published
     literature = published if shown else lambda name: []
     table1 = pseudo_mask_table(masks, literature("pseudo_masks"), settings.pseudo_mask_methods, legacy20=legacy20)
@@ -82,6 +84,7 @@ def tables(
         schedule=settings.segmentation_schedule,
         tuned=settings.tuned_on_ground_truth,
         legacy20=legacy20,
+        foreign=foreign,
     )
     table3 = scale_scheduling_table(segmented, literature("scale_scheduling"), settings.scale_scheduling_methods)
     write_table_file(pseudo_masks_output, "pseudo_masks", table1)

@@ -9,7 +9,11 @@ from orandnet.files.places import origin_of
 from orandnet.report.tables import SAME_PIXELS, Row
 
 PUBLISHED = Path(__file__).parent
-OPTIONAL = ("legacy20_", SAME_PIXELS)  # starts of columns that are left out of a table where no row has them
+OPTIONAL = (
+    "legacy20_",
+    SAME_PIXELS,
+    "inference",
+)  # starts of columns that are left out of a table where no row has them
 TABLE_COLUMNS = {
     "pseudo_masks": (
         "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
@@ -17,7 +21,7 @@ TABLE_COLUMNS = {
         "num_seeds,published_miou,published_precision,published_recall"
     ),
     "segmentation": (
-        "method,stage,supervision,val,val_sd,legacy20_val,legacy20_val_sd,test,num_seeds,published_val,published_test"
+        "method,stage,supervision,inference,val,val_sd,legacy20_val,legacy20_val_sd,test,num_seeds,published_val,published_test"
     ),
     "variants": (
         "method,schedule,split,scales,crf,miou,miou_sd,precision,precision_sd,recall,recall_sd,"

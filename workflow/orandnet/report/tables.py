@@ -70,8 +70,9 @@ def segmentation_table(
     schedule: str,
     tuned: bool = False,
     legacy20: bool = False,
+    foreign: list[Row] = (),
 ) -> list[Row]:
-    """Return table 2: the measured methods, then the published ones that were not measured.
+    """Return table 2: the measured methods, those of other programs, then the published ones that were not measured.
 
     `stage` says what a method works on: 1 = making pseudo masks, 2 = learning from them. `supervision` is F for full
     masks, I for image labels, I+S with saliency maps, I+T where the ground truth chose the threshold of the masks.
@@ -83,14 +84,35 @@ def segmentation_table(
         schedule: which training schedule to show.
         tuned: whether the ground truth chose the threshold of the pseudo masks.
         legacy20: also show the mean IoU on val without the last class.
+        foreign: rows of predictions that other programs made, whose stage and supervision are not known; where there
+            are some, the column `inference` tells of every measured row by which variant it was inferred.
     """
     literature = {row["method"]: row for row in published}
     rows = [row for row in measured if row["schedule"] == schedule]
     methods = methods or _distinct(rows, "method")
     own = [_segmentation_row(method, rows, literature.get(method, {}), schedule, tuned) for method in methods]
+    if foreign:
+        own = [row | {"inference": rows[0]["variant"] if rows else ""} for row in own]
+        own += [_foreign_row(row, literature.get(row["method"], {})) for row in foreign]
     if legacy20:
-        own = [row | _legacy_on_val(rows, row["method"]) for row in own]
-    return own + [_published_row(row) for row in published if row["method"] not in methods]
+        own = [row | _legacy_on_val([*rows, *foreign], row["method"]) for row in own]
+    measured_here = {row["method"] for row in own}
+    return own + [_published_row(row) for row in published if row["method"] not in measured_here]
+
+
+def _foreign_row(row: Row, literature: Row) -> Row:
+    return {
+        "method": row["method"],
+        "stage": "",
+        "supervision": "",
+        "inference": row["variant"],
+        "val": mean_and_sd([row["miou"]])[0],
+        "val_sd": "",
+        "test": "",
+        "num_seeds": 1,
+        "published_val": literature.get("val", ""),
+        "published_test": literature.get("test", ""),
+    }
 
 
 def _segmentation_row(method: str, rows: list[Row], literature: Row, schedule: str, tuned: bool) -> Row:

@@ -71,15 +71,15 @@ def mask_folder(root: Path, name: str | None) -> Path:
     )
 
 
-def training_ids(settings: Settings) -> list[str]:
-    """Return the image ids of train and train_aug as the lists name them; [] where there are no lists yet.
+def ids_of_lists(settings: Settings, part: str) -> list[str]:
+    """Return the image ids of train_aug, with those of train, or of val, as the lists name them; [] without lists yet.
 
     Reads the lists only. ValueError if one is missing or damaged.
     """
     to_come = settings.download and not (settings.root / "ImageSets").is_dir()
     if settings.kind != "voc" or to_come:
         return []
-    return [image_id for ids in listed_ids(settings, "train_aug", quiet=True).values() for image_id in ids]
+    return [image_id for ids in listed_ids(settings, part, quiet=True).values() for image_id in ids]
 
 
 def read_list(path: Path) -> list[str]:

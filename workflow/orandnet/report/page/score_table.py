@@ -102,7 +102,7 @@ def _best(rows: Sequence[dict[str, str]], column: str) -> set[int]:
     """Return the rows that are best of their kind: those of one threshold rule, or of one split, are of one kind."""
     groups: dict[tuple, list[int]] = {}
     for position, row in enumerate(rows):
-        if row[column] and row.get("supervision") != "F" and row["method"] != FULLY_SUPERVISED:
+        if row[column] and row.get("supervision") not in ("F", "") and row["method"] != FULLY_SUPERVISED:
             kind = (row.get("threshold_rule"), row.get("split"))
             groups.setdefault(kind, []).append(position)
     found = set()
