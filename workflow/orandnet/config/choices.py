@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 
+from orandnet.config.clips import unfit_clip
 from orandnet.config.sources import split_member
 from orandnet.config.timm_models import unknown_model
 from orandnet.pseudo_mask.settings import TUNED
@@ -24,6 +25,8 @@ def contradictions(config) -> Iterator[str]:
     for source in config.sources:
         if source in config.imported:
             config.import_of(source)
+        elif source in config.clips:
+            yield from unfit_clip(config, source)
         else:
             config.classifier_of(source)
             config.cam_of(source)
@@ -41,7 +44,9 @@ def _unknown_models(config):
     """Networks of the run that timm does not know, so that no job has to find out."""
     backbones = {}
     for name in config.sources:
-        if name not in config.imported:
+        if name in config.clips:
+            backbones[f"sources.{name}.backbone"] = config.sources[name].backbone
+        elif name not in config.imported:
             settings = config.classifier_of(name)
             backbones[f"sources.{name}.classifier.backbone"] = settings.backbone
             backbones[f"sources.{name}.classifier.vit.stem"] = settings.vit.stem
@@ -66,6 +71,8 @@ def _unfit_members(config, name: str):
             yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
         elif seed and source in config.imported:
             yield f"ensembles.{name}.members: {member!r} asks for another seed of imported files; write {source}."
+        elif seed and source in config.clips:
+            yield f"ensembles.{name}.members: {member!r} asks for another seed of a CLIP; write {source}."
     if len(set(ensemble.members)) < len(ensemble.members):
         yield (
             f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "
