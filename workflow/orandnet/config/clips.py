@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -23,11 +24,32 @@ def unfit_clip(config, source: str) -> Iterator[str]:
         if not any(letter.isalpha() for letter in given.prompts.get(name, name)):
             yield f"{place}.prompts: the class {name!r} says nothing to CLIP; write {name}: <what it looks like>."
     model = given.text.model
-    if not given.text.features and not model.startswith(ELSEWHERE) and (known := _open_clip_models()):
-        if model.replace("/", "-") not in known:
-            near = difflib.get_close_matches(model, known, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else "write a name of its list."
-            yield f"{place}.text.model: open_clip has no model {model!r}; {advice}"
+    yield from _unlike_towers(place, given)
+    known = [] if given.text.features or model.startswith(ELSEWHERE) else _open_clip_models()
+    if known and model.replace("/", "-") not in known:
+        near = difflib.get_close_matches(model, known, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else "write a name of its list."
+        yield f"{place}.text.model: open_clip has no model {model!r}; {advice}"
+
+
+def _unlike_towers(place: str, given) -> Iterator[str]:
+    """Towers of two CLIPs, as far as names tell: their features mean nothing to each other, whatever their length."""
+    if given.backbone.weights or not given.backbone.pretrained:
+        return
+    model, _, tag = given.backbone.model.partition(".")
+    if tag == "openai" and "quickgelu" not in model:
+        quick = given.backbone.model.replace("_clip_", "_clip_quickgelu_")
+        yield f"{place}.backbone.model: OpenAI trained with QuickGELU, which {model!r} has not; write {quick!r}."
+    text = given.text
+    if text.weights or text.features or text.model.startswith(ELSEWHERE):
+        return
+    patches = [found[1] for found in (re.search(r"_patch(\d+)", model), re.search(r"-(\d+)", text.model)) if found]
+    trained = [re.match("[a-z]*", one)[0] for one in (tag, text.tag)]
+    if len({*patches}) > 1 or not (trained[0].startswith(trained[1]) or trained[1].startswith(trained[0])):
+        yield (
+            f"{place}: {given.backbone.model!r} and {text.model!r} with {text.tag!r} are not the towers of one CLIP; "
+            "name both of one: backbone.model, text.model and text.tag."
+        )
 
 
 def require_open_clip(config) -> None:

@@ -1,7 +1,7 @@
 """CAMs of CLIP: Softmax-GradCAM, and its refinement (CLIP-ES, Lin et al., CVPR 2023).
 
-With the output F of the first normalisation of the last block, (patches, D), and the score s_c of class c, a softmax over
-the image's labels and the background words,
+With the output F of the last block's first normalisation, (patches, D), and the score s_c of class c, a softmax over
+the labels of the image and the background words,
 
     w_c = mean over patches of ds_c / dF,    m_c(i) = max(0, F(i) . w_c),
 

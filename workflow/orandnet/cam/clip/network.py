@@ -36,7 +36,7 @@ class ClipNetwork(nn.Module):
         if both.shape[1] != self.model.head.out_features:
             raise ValueError(
                 f"backbone.model: {backbone.model!r} makes features of {self.model.head.out_features} numbers, and "
-                f"those of the words have {both.shape[1]}; take both towers of one CLIP (backbone.model and text.model)."
+                f"those of the words have {both.shape[1]}; take both towers of one CLIP: backbone.model, text.model."
             )
         self.register_buffer("words", both.double(), persistent=False)
         self.eval().requires_grad_(False)
