@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import open_clip
 import safetensors.torch
 import torch
 
@@ -39,6 +38,8 @@ def write_config(folder: Path) -> str:
 
 def small_clip(name: str) -> torch.nn.Module:
     """Return open_clip's form of it, with weights that tell the blocks apart and a factor of 100."""
+    import open_clip  # takes seconds
+
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = open_clip.create_model(name, load_weights=False)

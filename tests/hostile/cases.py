@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
+from orandnet.cam.clip.settings import ClipSettings
 from orandnet.dataset.index import PART_COLUMNS, write_rows
 from orandnet.dataset.settings import MaskSettings
 from orandnet.dataset.stage import classes, images
@@ -82,6 +83,23 @@ WRITERS = {
     "soft_png": write_soft,
     "hard_png": lambda folder, i, keys, s: Image.new("L", SIZE[::-1], int(keys[0]) + 1).save(folder / f"{i}.png"),
 }
+
+
+def clip_cams(folder: Path) -> list[str]:
+    """Write an index of one image and good features of words; return the command of a CLIP without weights."""
+    write_voc(folder / "voc")
+    row = {"image_id": "a1", "image": str(folder / "voc/JPEGImages/a1.jpg"), "split": "train", "labels": "cat"}
+    row |= {"height": SIZE[0], "width": SIZE[1], "orientation": 1, "sha256": ""}
+    write_rows(folder / "index.csv", [row], PART_COLUMNS)
+    (folder / "classes.json").write_text(json.dumps({"classes": ["cat", "dog"], "file_ids": [1, 2]}))
+    np.savez(folder / "words.npz", names=["cat", "dog", "sky"], features=np.eye(3, dtype=np.float32), scale=100.0)
+    options = {"patch_size": 4, "depth": 1, "embed_dim": 8, "num_heads": 2, "img_size": 16, "num_classes": 3}
+    settings = ClipSettings(backbone={"pretrained": False, "model_options": options}, attention_blocks=1)
+    places = ["--index", str(folder / "index.csv"), "--output", str(folder / "out/1-of-1.npz")]
+    words = ["--features", str(folder / "words.npz"), "--device", "cpu"]
+    return ["cam", "clip", *places, *words, "--settings", settings.model_dump_json()]
+
+
 # place -> command that writes good files, and the file that something else takes the place of
 PLACES = {
     "image": (check_images, "voc/JPEGImages/a1.jpg"),
@@ -90,6 +108,7 @@ PLACES = {
     "soft_png": (lambda folder: import_cams(folder, "soft_png"), "cams/a1/1.png"),
     "irn": (lambda folder: import_cams(folder, "irn"), "cams/a1.npy"),
     "arrays": (lambda folder: import_cams(folder, "arrays"), "cams/a1.npz"),
+    "words": (clip_cams, "words.npz"),
 }
 OF_PICTURES = {"image": {}, "mask": NO_MASKS, "hard_png": NO_MASKS, "soft_png": NO_SOFT_MASKS}
 
@@ -99,9 +118,9 @@ def intruded() -> Iterator[Case]:
     for place, (good, file) in PLACES.items():
         for name, intruder in {**INTRUDERS, **OF_PICTURES.get(place, {})}.items():
             words = intruder.as_picture
-            if place in ("irn", "arrays") and not words.startswith("is a "):
+            if place in ("irn", "arrays", "words") and not words.startswith("is a "):
                 words = intruder.as_array
-            if name == "a folder" and place not in ("image", "mask", "soft_png"):
+            if name == "a folder" and place not in ("image", "mask", "soft_png", "words"):
                 words = "none for 1 of 3 training images: a1"  # an import looks for files among files
             yield Case(f"{place}: {name}", placed(good, file, intruder.put), (Path(file).name[:2], words))
 
@@ -201,9 +220,21 @@ PICKLES = {
 }
 
 
+WORDS = {"names": ["cat", "dog", "sky"], "features": np.eye(3, dtype=np.float32), "scale": 100.0}
+FEATURES = {
+    "names that are objects": (plain(**WORDS | {"names": np.array(["cat", None])}), "holds Python objects"),
+    "features of 4 TB": (
+        members(names=npy(["cat"]), features=npy_header((10**6, 10**6)), scale=npy(1.0)),
+        "takes 4000000000000 bytes",
+    ),
+    "a scale of nan": (plain(**WORDS | {"scale": np.nan}), "write the factor of the cosines"),
+    "one class less": (plain(**WORDS | {"names": ["cat", "cow", "sky"]}), "has no features of the class 'dog'"),
+}
+
+
 def arrays() -> Iterator[Case]:
     """Archives and pickles that ask for more than there is."""
-    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES)):
+    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES), ("words", FEATURES)):
         good, file = PLACES[kind]
         for name, (put, words) in table.items():
             yield Case(f"{kind}: {name}", placed(good, file, put), (Path(file).name, words))
