@@ -3,6 +3,7 @@
 import builtins
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -252,9 +253,10 @@ def test_every_image_gets_the_maps_of_its_own_labels_on_its_own_grid(data_set, f
         assert cam.scores.shape == (len(record.classes), *grid_shape(record.size))
         assert 0 <= cam.scores.min() <= cam.scores.max() <= 1
     monkeypatch.setattr(cam_maps, "images_at_once", lambda *_: 2)
-    twice = [records[0], records[0], *records[1:]]
-    together = list(cam_maps.cams(network, twice, SETTINGS, None, CPU))
-    for one, other in zip([alone[0], *alone], together, strict=True):
+    more = [*records, replace(records[0], image_id="d", classes=(1, 2, 4))]  # of the size of a, with more classes
+    alone += cam_maps.cams(network, more[3:], SETTINGS, None, CPU)
+    together = list(cam_maps.cams(network, more, SETTINGS, None, CPU))
+    for one, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(other.scores, one.scores, atol=1e-3)
 
 

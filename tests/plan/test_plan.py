@@ -69,13 +69,13 @@ def test_features_and_weights_of_a_clip_in_files_take_the_place_of_jobs():
 
 
 def test_settings_of_a_clip_that_differ_from_its_kinds_are_shown():
-    clip = {"kind": "clip", "prompts": {"square": "red box"}, "cam": {"flip": True}, "backbone": {"pretrained": False}}
+    changes = {"prompts": {"square": "red box"}, "cam": {"box_threshold": 0.5}, "backbone": {"pretrained": False}}
+    clip = {"kind": "clip", **changes}
     found = changed_settings(config(sources={"clip": clip}))
     assert {key: text for key, text in found.items() if key.startswith("sources.clip")} == {
         "sources.clip.kind": "clip",
         "sources.clip.prompts.square": "red box",
-        "sources.clip.cam.flip": "true",
-        "sources.clip.cam.scales": "[1.0, 1.5]",
+        "sources.clip.cam.box_threshold": "0.5",
         "sources.clip.backbone.pretrained": "false",
     }
 

@@ -44,7 +44,7 @@ def text_features(phrases: Sequence[str], settings: ClipTextSettings) -> tuple[n
         ) from error
     with torch.inference_mode():
         features = model.encode_text(tokens, normalize=True)
-    return features.float().numpy(), float(model.logit_scale.exp())
+    return features.float().numpy(), float(model.logit_scale.detach().exp())
 
 
 def _open_clip():
