@@ -149,6 +149,10 @@ def test_weights_of_another_model_are_refused(files, tmp_path):
         ValueError, match=r"timm\.safetensors: is not the text tower of text\.model: .* give text\.weights"
     ):
         text_features(["cat"], text_settings(name, weights=str(folder / "timm.safetensors")))
+    odd = {"visual.class_embedding": torch.ones(32), "visual.positional_embedding": torch.ones(7)}
+    safetensors.torch.save_file(odd, tmp_path / "odd.safetensors")
+    with pytest.raises(ValueError, match=r"odd\.safetensors: no image tower in names of timm, OpenAI or open_clip"):
+        image_tower(ClipBackbone(**MODEL, weights=str(tmp_path / "odd.safetensors")))
     spoilt = model.state_dict() | {"visual.proj": torch.full_like(model.visual.proj, torch.nan)}
     safetensors.torch.save_file({key: part.contiguous() for key, part in spoilt.items()}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match=r"w\.safetensors: 1 tensors hold nan or inf, first head\.weight"):

@@ -1,4 +1,4 @@
-"""A CLIP as a source of a run: words and maps are made once, take part in an ensemble, and follow their own settings."""
+"""A CLIP as a source of a run: words and maps are made once, for all ensembles, and follow their own settings."""
 
 import numpy as np
 import pytest

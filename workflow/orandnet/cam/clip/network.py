@@ -10,6 +10,7 @@ from torch.nn import functional
 from orandnet.cam.clip.features import WordFeatures
 from orandnet.cam.clip.settings import ClipBackbone
 from orandnet.files.checkpoint import foreign_weights
+from orandnet.files.regular import reason
 from orandnet.networks.backbone import create_model, normalise_for
 
 
@@ -77,8 +78,11 @@ def load_image_tower(model: VisionTransformer, path: Path) -> None:
         ValueError: if the file cannot be read, or its names or shapes are not those of the model, so that nothing is
             silently left at random values.
     """
-    given = checkpoint_filter_fn(foreign_weights(path), model)
-    own = model.state_dict()
+    tensors, own = foreign_weights(path), model.state_dict()
+    try:
+        given = checkpoint_filter_fn(tensors, model)
+    except Exception as error:  # a name or a shape that it does not expect breaks it in many ways
+        raise ValueError(f"{path}: no image tower in names of timm, OpenAI or open_clip ({reason(error)}).") from error
     missing = sorted(own.keys() - given.keys())
     unfit = sorted(name for name in own.keys() & given.keys() if own[name].shape != given[name].shape)
     if missing or unfit:
