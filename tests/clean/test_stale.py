@@ -19,6 +19,7 @@ EVERYTHING = {
     "dataset": {"kind": "coco", "root": "x", "download": True, "scenes": {}},
     "sources": {
         "own": {"kind": "import", "path": "own", "format": "arrays"},
+        "clip": {"kind": "clip"},
         "amn": {"kind": "amn", "seed_source": "vit"},
     },
     "ensembles": {"mixed": {"members": ["own", "vit@2", "amn@1"]}, "all": {"members": ["own", "vit"], "output": "sum"}},

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orandnet.config import reference
+from orandnet.config import clips, reference
 from orandnet.config.errors import known_keys
 from orandnet.config.sections import Config, Source, deep_update, load
 from orandnet.config.sources import split_member
@@ -24,6 +24,8 @@ SMALL = {
 }
 OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
+CLIP = {"kind": "clip"}
+VOC = {"kind": "voc", "root": "voc", "classes": ["cat", "sofa"]}
 
 
 def changed(**changes):
@@ -50,8 +52,11 @@ def problem(raw):
 def test_the_configs_of_the_project_load(path):
     config = load(yaml.safe_load(path.read_text()))
     for source in config.sources:
-        config.classifier_of(source)
         config.cam_of(source)
+        if source in config.clips:
+            config.clip_of(source)
+        else:
+            config.classifier_of(source)
     for ensemble in config.ensembles:
         config.fusion_of(ensemble)
         config.orandnet_of(ensemble)
@@ -163,6 +168,21 @@ def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, messag
         ({"sources__cnn__path": "cams"}, ("sources.cnn: path: is given with kind: cnn; write kind: import",)),
         ({"sources__vit__suffix": "_1"}, ("sources.vit: suffix: is given with kind: vit; write kind: import",)),
         ({"sources__own": {**IMPORT, "cam": {"normalise": "maximum"}}}, ("sources.own.cam.normalise: ", "'min_max'")),
+        ({"sources__clip": {**CLIP, "classifier": {"crop_size": 9}}}, ("sources.clip: classifier: is given ", "drop")),
+        ({"sources__cnn__prompts": {"a": "b"}}, ("sources.cnn: prompts: is given with kind: cnn; only kind: clip",)),
+        ({"sources__vit__backbone": {"pretrained": False}}, ("sources.vit: backbone: is given with kind: vit; only",)),
+        ({"sources__clip": {**CLIP, "path": "cams"}}, ("sources.clip: path: is given with kind: clip; write kind: ",)),
+        ({"sources__clip": {**CLIP, "text": {"template": "a {} b {}"}}}, ("sources.clip.text.template: 'a {} b {}' ",)),
+        ({"sources__clip": {**CLIP, "text": {"template": "a cat"}}}, ("sources.clip.text.template: 'a cat' needs {}",)),
+        ({"sources__clip": {**CLIP, "text": {"background_words": []}}}, ("sources.clip.text.background_words: ",)),
+        (
+            {"sources__clip": {**CLIP, "text": {"features": "f.npz", "words": "voc"}}},
+            ("sources.clip.text: words: would not be read beside features f.npz",),
+        ),
+        (
+            {"sources__clip": {**CLIP, "prompts": {"cat": "b"}, "text": {"features": "f.npz"}}},
+            ("sources.clip: prompts: would not be read beside text.features f.npz",),
+        ),
         ({"sources__a b": {"kind": "cnn"}}, ("sources.a b: 'a b' cannot name files; write ",)),
         ({"sources": {}}, ("sources: ", "at least 1")),
         ({"segmenter__random_scale": [1.0]}, ("segmenter.random_scale",)),
@@ -249,6 +269,39 @@ def test_false_given_as_text_is_false():
             {"sources__own": IMPORT, "ensembles__ours__members": ["cnn", "own@1"]},
             "ensembles.ours.members: 'own@1' asks for another seed of imported files; write own.",
         ),
+        (
+            {"sources__clip": CLIP, "ensembles__ours__members": ["cnn", "clip@1"]},
+            "ensembles.ours.members: 'clip@1' asks for another seed of a CLIP; write clip.",
+        ),
+        (
+            {"sources__clip": {**CLIP, "backbone": {"model": "vit_base_patch16_clip_quickgelu_225.openai"}}},
+            "sources.clip.backbone.model: timm has no model 'vit_base_patch16_clip_quickgelu_225.openai'; ",
+        ),
+        (
+            {"sources__clip": {**CLIP, "backbone": {"model": "vit_base_patch16_clip_224.openai"}}},
+            "sources.clip.backbone.model: OpenAI trained with QuickGELU, which 'vit_base_patch16_clip_224' has not; ",
+        ),
+        (
+            {"sources__clip": {**CLIP, "backbone": {"model": "vit_base_patch32_clip_quickgelu_224.openai"}}},
+            "sources.clip: 'vit_base_patch32_clip_quickgelu_224.openai' and 'ViT-B-16-quickgelu' with 'openai' ",
+        ),
+        (
+            {"sources__clip": {**CLIP, "text": {"tag": "dfn2b"}}},
+            "sources.clip: 'vit_base_patch16_clip_quickgelu_224.openai' and 'ViT-B-16-quickgelu' with 'dfn2b' are not ",
+        ),
+        (
+            {"sources__clip": {**CLIP, "text": {"model": "ViT-B-16-quikgelu"}}},
+            "sources.clip.text.model: open_clip has no model 'ViT-B-16-quikgelu'; did you mean 'ViT-B-16-quickgelu'?",
+        ),
+        (
+            {"sources__clip": {**CLIP, "prompts": {"dog": "dog"}}, "dataset": VOC},
+            "sources.clip.prompts: 'dog' is no class; the classes are ['cat', 'sofa'].",
+        ),
+        (
+            {"sources__clip": CLIP, "dataset": VOC | {"classes": ["cat", "1_2"]}},
+            "sources.clip.prompts: the class '1_2' says nothing to CLIP; write 1_2: <what it looks like>.",
+        ),
+        ({"sources__clip": CLIP, "irn__initial_source": "clip"}, "irn.initial_source: 'clip' is no source of kind cnn"),
         (
             {"sources__own": IMPORT, "irn__initial_source": "own"},
             "irn.initial_source: 'own' is no source of kind cnn; ",
@@ -383,6 +436,37 @@ def test_an_import_takes_its_own_scores_and_the_classes_of_the_data_set():
     assert (settings.file_ids, settings.other_ids) == ([8, 12], "ignore")
     assert load(changed(sources__own=IMPORT)).import_of("own").file_ids == [1, 2, 3, 4, 5, 6]
     assert load(raw).imported == ["own"]
+
+
+def test_a_clip_has_the_recipe_of_clip_es_and_the_words_of_its_data_set():
+    config = load(changed(sources__clip=CLIP, dataset=VOC))
+    settings, words = config.clip_of("clip"), config.clip_text_of("clip")
+    assert (settings.scales, settings.flip, settings.normalise) == ([1.0], False, "min_max")
+    assert (settings.attention_blocks, settings.refine, settings.box_threshold) == (8, True, 0.4)
+    assert settings.backbone.model == "vit_base_patch16_clip_quickgelu_224.openai"
+    assert (words.words, words.template, words.weights) == ("voc", "a clean origami {}.", None)
+    assert config.untrained == config.clips == ["clip"]
+    assert load(changed(sources__clip=CLIP)).clip_text_of("clip").words == "plain"  # of scenes
+    assert config.cam_of("cnn").attention_blocks == 3
+
+
+def test_one_file_of_a_whole_clip_serves_both_towers_unless_the_words_have_their_own():
+    whole = {**CLIP, "backbone": {"weights": "w.pt"}}
+    assert load(changed(sources__clip=whole)).clip_text_of("clip").weights == "w.pt"
+    assert load(changed(sources__clip={**whole, "text": {"weights": "t.pt"}})).clip_text_of("clip").weights == "t.pt"
+    assert load(changed(sources__clip={**CLIP, "backbone": {"pretrained": False}})).clip_text_of("clip").weights is None
+
+
+def test_a_run_whose_words_need_open_clip_is_refused_where_it_is_missing(monkeypatch):
+    plain, with_file = load(changed(sources__clip=CLIP)), {**CLIP, "text": {"features": "f.npz"}}
+    clips.require_open_clip(plain)
+    monkeypatch.setattr(clips, "_package", lambda name: None if name == "open_clip" else ROOT)
+    with pytest.raises(ValueError, match=r"^sources\.clip\.text: open_clip .* pip install open_clip_torch, or give "):
+        clips.require_open_clip(plain)
+    clips.require_open_clip(load(changed(sources__clip=with_file)))
+    clips.require_open_clip(load(SMALL))
+    monkeypatch.setattr(clips, "_package", lambda name: None)  # as where Snakemake deploys the jobs' packages
+    clips.require_open_clip(plain)
 
 
 mappings = st.recursive(

@@ -46,6 +46,7 @@ ZERO = (
     "classifier.amn.dropout",
     "classifier.amn.label_smoothing",
     "cam.start_block",
+    "cam.box_threshold",
     "irn.labels.foreground_threshold",
     "irn.labels.background_threshold",
     "pseudo_mask.sure_margin",

@@ -18,7 +18,10 @@ def test_models_that_timm_lists_are_known():
         from timm.models._registry import _deprecated_models
     names = sorted({*timm.list_models(), *timm.list_models(pretrained=True), *_deprecated_models})
     assert len(names) > 1000
-    assert [name for name in names[::17] if unknown_model(name)] == []  # all take half a minute, and were once asked
+    quick = [name for name in names if "quickgelu" in name]
+    assert "vit_base_patch16_clip_quickgelu_224.openai" in quick
+    # all take half a minute, and were once asked
+    assert [name for name in (*names[::17], *quick) if unknown_model(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,7 @@ def test_models_that_timm_lists_are_known():
     [
         ("resnet5000", "timm has no model 'resnet5000'; did you mean 'resnet50'?"),
         ("resnet50.tv_in2k", "timm's 'resnet50' has no weights 'tv_in2k'; they are "),
+        ("vit_base_patch16_clip_quickgelu_224.opnai", "has no weights 'opnai'; they are datacompxl, "),
         ("wideresnet83", "did you mean 'wideresnet38'?"),
         ("$(touch x)", "timm has no model '$(touch x)'; write a name of its list."),
         ("", "timm has no model ''; "),

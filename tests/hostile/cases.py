@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
+from orandnet.cam.clip.settings import ClipSettings
 from orandnet.dataset.index import PART_COLUMNS, write_rows
 from orandnet.dataset.settings import MaskSettings
 from orandnet.dataset.stage import classes, images
@@ -102,6 +103,23 @@ WRITERS = {
     "soft_png": write_soft,
     "hard_png": lambda folder, i, keys, s: Image.new("L", SIZE[::-1], int(keys[0]) + 1).save(folder / f"{i}.png"),
 }
+
+
+def clip_cams(folder: Path) -> list[str]:
+    """Write an index of one image and good features of words; return the command of a CLIP without weights."""
+    write_voc(folder / "voc")
+    row = {"image_id": "a1", "image": str(folder / "voc/JPEGImages/a1.jpg"), "split": "train", "labels": "cat"}
+    row |= {"height": SIZE[0], "width": SIZE[1], "orientation": 1, "sha256": ""}
+    write_rows(folder / "index.csv", [row], PART_COLUMNS)
+    (folder / "classes.json").write_text(json.dumps({"classes": ["cat", "dog"], "file_ids": [1, 2]}))
+    np.savez(folder / "words.npz", names=["cat", "dog", "sky"], features=np.eye(3, dtype=np.float32), scale=100.0)
+    options = {"patch_size": 4, "depth": 1, "embed_dim": 8, "num_heads": 2, "img_size": 16, "num_classes": 3}
+    settings = ClipSettings(backbone={"pretrained": False, "model_options": options}, attention_blocks=1)
+    places = ["--index", str(folder / "index.csv"), "--output", str(folder / "out/1-of-1.npz")]
+    words = ["--features", str(folder / "words.npz"), "--device", "cpu"]
+    return ["cam", "clip", *places, *words, "--settings", settings.model_dump_json()]
+
+
 # place -> command that writes good files, and the file that something else takes the place of
 PLACES = {
     "image": (check_images, "voc/JPEGImages/a1.jpg"),
@@ -114,7 +132,9 @@ PLACES = {
     "arrays": (lambda folder: import_cams(folder, "arrays"), "cams/a1.npz"),
     "predicted mask": (lambda folder: import_predictions(folder, "png"), "predicted/a1.png"),
     "predicted logits": (lambda folder: import_predictions(folder, "logits"), "predicted/a1.npy"),
+    "words": (clip_cams, "words.npz"),
 }
+INPUTS = ("words",)  # of the command itself, which are hashed whatever they are
 OF_ARRAYS = ("irn", "clip_es", "beco", "arrays", "predicted logits")
 OF_PICTURES = {
     "image": {},
@@ -127,7 +147,8 @@ OF_PICTURES = {
 
 def intruded() -> Iterator[Case]:
     """Every intruder in every place."""
-    for place, (good, file) in PLACES.items():
+    for place in (name for name in PLACES if name not in INPUTS):
+        good, file = PLACES[place]
         for name, intruder in {**INTRUDERS, **OF_PICTURES.get(place, {})}.items():
             words = intruder.as_picture
             if place in OF_ARRAYS and not words.startswith("is a "):
@@ -307,11 +328,21 @@ DUMPS = {
         "not finite",
     ),
 }
+WORDS = {"names": ["cat", "dog", "sky"], "features": np.eye(3, dtype=np.float32), "scale": 100.0}
+FEATURES = {
+    "names that are objects": (plain(**WORDS | {"names": np.array(["cat", None])}), "holds Python objects"),
+    "features of 4 TB": (
+        members(names=npy(["cat"]), features=npy_header((10**6, 10**6)), scale=npy(1.0)),
+        "takes 4000000000000 bytes",
+    ),
+    "a scale of nan": (plain(**WORDS | {"scale": np.nan}), "write the factor of the cosines"),
+    "one class less": (plain(**WORDS | {"names": ["cat", "cow", "sky"]}), "has no features of the class 'dog'"),
+}
 
 
 def arrays() -> Iterator[Case]:
     """Archives and pickles that ask for more than there is."""
-    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES), ("clip_es", DUMPS), ("beco", TORCH)):
+    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES), ("clip_es", DUMPS), ("beco", TORCH), ("words", FEATURES)):
         good, file = PLACES[kind]
         for name, (put, words) in table.items():
             yield Case(f"{kind}: {name}", placed(good, file, put), (Path(file).name, words))

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as rle
 
 from hostile.intruders import SIZE, encoded, npy_header
+from orandnet.cam.clip.features import read_features
 from orandnet.cam.import_formats import Known, read_maps
 from orandnet.cam.settings import ImportSettings
 from orandnet.config.sections import load
@@ -154,6 +155,11 @@ READERS_OF_BYTES = {
             saved(lambda file, save=save: save(file, classes=[1], scores=SCORES))
             for save in (np.savez, np.savez_compressed)
         ],
+        ".npz",
+    ),
+    "words": (
+        lambda path: read_features(path, ["cat"]),
+        [saved(lambda file: np.savez(file, names=["cat", "sky"], features=SCORES[0, :2], scale=100.0))],
         ".npz",
     ),
     "hard_png": (imported("hard_png"), [encode_mask(np.eye(9, dtype=np.uint8))], ".png"),

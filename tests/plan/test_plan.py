@@ -42,6 +42,44 @@ def test_members_may_be_imported_or_trained_with_another_seed():
     assert cams.seeds_of(config(seeds=[4, 5], sources=OWN), "own") == [4]
 
 
+def test_the_cams_of_a_clip_are_one_result_for_all_seeds_and_read_the_features_of_its_words():
+    mixed = {"mixed": {"members": ["clip", "vit"], "output": "and"}}
+    plan = config(seeds=[4, 5], sources={"clip": {"kind": "clip"}}, ensembles=mixed)
+    shards = [f"results/tiny/cam/clip/clip/{i}-of-2.npz" for i in (1, 2)]
+    words = "results/tiny/cam/clip/clip/text.npz"
+    assert cams.cam_shards(plan, "clip", 4) == cams.cam_shards(plan, "clip", 5) == shards
+    assert cams.seeds_of(plan, "clip") == [4]
+    assert cams.word_features(plan, "clip") == words
+    assert {words, *shards} <= {*jobs.made(plan)}
+    assert not any("classifier/clip" in path for path in jobs.made(plan))
+    assert names.trained_sources(plan, on_labels=False) == ["resnet50", "vit"]
+    assert names.constraints(plan)["source"] == "resnet50|vit"
+    assert origin_of(shards[0]).method == "clip"
+
+
+def test_features_and_weights_of_a_clip_in_files_take_the_place_of_jobs():
+    own = {"kind": "clip", "text": {"features": "f.npz"}, "backbone": {"weights": "w.safetensors"}}
+    plan = config(sources={"clip": own})
+    assert cams.word_features(plan, "clip") == "f.npz"
+    assert not any(path.endswith("text.npz") for path in jobs.made(plan))
+    assert trainings.pretrained_clip(plan, "clip") == ["w.safetensors"]
+    assert trainings.pretrained_clip(config(sources={"clip": {"kind": "clip"}}), "clip") == []
+    whole = config(sources={"clip": {"kind": "clip", "backbone": {"weights": "w.safetensors"}}})
+    assert trainings.pretrained_clip_text(whole, "clip") == ["w.safetensors"]
+
+
+def test_settings_of_a_clip_that_differ_from_its_kinds_are_shown():
+    changes = {"prompts": {"square": "red box"}, "cam": {"box_threshold": 0.5}, "backbone": {"pretrained": False}}
+    clip = {"kind": "clip", **changes}
+    found = changed_settings(config(sources={"clip": clip}))
+    assert {key: text for key, text in found.items() if key.startswith("sources.clip")} == {
+        "sources.clip.kind": "clip",
+        "sources.clip.prompts.square": "red box",
+        "sources.clip.cam.box_threshold": "0.5",
+        "sources.clip.backbone.pretrained": "false",
+    }
+
+
 def test_a_training_starts_and_learns_from_what_the_config_names():
     plan = config(shards=1)
     assert trainings.segmenter_masks(plan, "ours", 0) == ["results/tiny/pseudo_mask/ours+irn/seed0/1-of-1.csv"]

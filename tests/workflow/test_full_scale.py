@@ -23,9 +23,9 @@ sys.exit(code)
 """
 
 
-@pytest.fixture(scope="module", params=["voc2012", "voc2012_official"])
+@pytest.fixture(scope="module", params=["voc2012", "voc2012_official", "voc2012_clip"])
 def listed(request, tmp_path_factory):
-    """Return what a dry run prints, its CPU seconds and its peak memory in MiB."""
+    """Return the config's name, and of a dry run what it prints, its CPU seconds and its peak memory in MiB."""
     checkout = Checkout(tmp_path_factory.mktemp("full") / "checkout")
     write_lists(checkout.folder / "data/VOCdevkit/VOC2012")
     command = [sys.executable, "-m", "snakemake", "-n", "--configfile", f"config/{request.param}.yaml"]
@@ -35,23 +35,24 @@ def listed(request, tmp_path_factory):
     assert done.returncode == 0, done.stdout + done.stderr
     *_, cost = done.stdout.splitlines()
     seconds, kibibytes = map(float, cost.split())
-    return done.stdout, seconds, kibibytes / 1024
+    return request.param, done.stdout, seconds, kibibytes / 1024
 
 
 def test_listing_the_published_experiment_is_quick_and_small(listed):
-    _, seconds, mebibytes = listed
+    _, _, seconds, mebibytes = listed
     assert seconds < LONGEST_LISTING
     assert mebibytes < LARGEST
 
 
 def test_its_jobs_are_those_of_shards_and_not_of_images(listed):
-    printed, _, _ = listed
+    name, printed, _, _ = listed
     total = int(printed.split("\ntotal")[1].split()[0])
     assert 200 < total < 1000
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE))
     assert int(jobs["prediction"]) == 2 * int(jobs["segmenter"])  # one for each split
+    of_its_sources = ("cam_text", "cam_clip") if name == "voc2012_clip" else ("classifier_amn",)
     for rule in (
-        "classifier_amn",
+        *of_its_sources,
         "cam",
         "fusion",
         "orandnet",
@@ -65,7 +66,7 @@ def test_its_jobs_are_those_of_shards_and_not_of_images(listed):
 
 
 def test_its_config_names_the_sizes_of_the_lists():
-    for name in ("voc2012", "voc2012_official"):
+    for name in ("voc2012", "voc2012_official", "voc2012_clip"):
         assert (
             f"expected_sizes: {{train: {SIZES['train']}, train_aug: {SIZES['train_aug']}, "
             in (ROOT / "config" / f"{name}.yaml").read_text()

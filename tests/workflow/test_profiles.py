@@ -105,8 +105,9 @@ def test_the_conda_environment_has_what_the_package_needs_in_the_versions_of_the
     lock = pinned((ROOT / "envs/requirements.txt").read_text().splitlines())
     assert len(pinned(packages)) == len(packages)
     assert pinned(packages).items() <= lock.items()
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert {re.split(r"[<>=]", name)[0].lower() for name in needed} == pinned(packages).keys()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["clip"]]
+    assert {re.split(r"[<>=]", name)[0].lower().replace("_", "-") for name in needed} == pinned(packages).keys()
 
 
 def test_the_conda_environment_has_a_python_that_the_package_takes():

@@ -24,6 +24,7 @@ def repository():
 
 
 try:
+    from orandnet.config.clips import require_open_clip
     from orandnet.config.reading import check_files
     from orandnet.config.sections import load
     from orandnet.dataset import listing
@@ -42,6 +43,8 @@ except ModuleNotFoundError as error:
 try:
     check_files(workflow.configfiles)
     CONFIG = load(config)
+    if not getattr(workflow.deployment_settings, "deployment_method", None):
+        require_open_clip(CONFIG)
 except ValueError as error:
     raise WorkflowError(f"config: {error}") from None
 

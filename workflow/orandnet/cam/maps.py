@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from orandnet.cam import attention, lrp
 from orandnet.cam.amn import amn_maps
 from orandnet.cam.class_attention import class_attention_maps
+from orandnet.cam.clip.maps import clip_maps
 from orandnet.cam.multiscale import cnn_maps, positions
 from orandnet.cam.settings import Settings
 from orandnet.classifier.settings import Settings as ClassifierSettings
@@ -61,6 +62,11 @@ def mctformer(network: nn.Module, rgb: Tensor, records: list[Record], settings: 
     )
 
 
+def clip(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
+    """Return each image's maps from a CLIP."""
+    return clip_maps(network, rgb, [record.classes for record in records], settings)
+
+
 def vit(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settings) -> list[Tensor]:
     """Return each image's maps from a transformer's attention; images are squeezed to the training size."""
     found = attention.vit_maps(
@@ -82,14 +88,14 @@ def vit(network: nn.Module, rgb: Tensor, records: list[Record], settings: Settin
     return maps
 
 
-MAPS: dict[str, Maps] = {"cnn": cnn, "vit": vit, "mctformer": mctformer, "amn": amn}
+MAPS: dict[str, Maps] = {"cnn": cnn, "vit": vit, "mctformer": mctformer, "amn": amn, "clip": clip}
 
 
 def cams(
     network: nn.Module,
     records: list[Record],
     settings: Settings,
-    trained: ClassifierSettings,
+    trained: ClassifierSettings | None,
     device: torch.device,
     seed_labels: MaskList | None = None,
 ) -> Iterator[Cam]:
@@ -101,12 +107,13 @@ def cams(
         network: trained, in inference mode, on the device.
         records: images and their labels.
         settings: how maps are made.
-        trained: what the network was trained with.
+        trained: what the network was trained with; None of a CLIP, which was not trained here.
         device: where it is.
         seed_labels: inter-pixel labels of an AMN's seed source, for `settings.raw_background`.
     """
-    squeezed = (trained.crop_size, trained.crop_size) if trained.kind == "vit" else None
-    most = images_at_once(settings, trained, device)
+    kind = trained.kind if trained else "clip"
+    squeezed = (trained.crop_size, trained.crop_size) if kind == "vit" else None
+    most = images_at_once(settings, kind, device)
     stretch = most if squeezed or most == 1 else most * STRETCH
     # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
     precision = nullcontext() if squeezed else mixed_precision(device, settings.precision)
@@ -118,16 +125,16 @@ def cams(
     made, due = {}, deque(record.image_id for record in records)
     for batch, rgb in read_ahead(batches):
         with precision:
-            maps = MAPS[trained.kind](network, rgb.to(device), batch, settings)
+            maps = MAPS[kind](network, rgb.to(device), batch, settings)
         for record, own in zip(batch, maps, strict=True):
             made[record.image_id] = _cam(record, own, settings, seed_labels)
         while due and due[0] in made:
             yield made.pop(due.popleft())
 
 
-def images_at_once(settings: Settings, trained: ClassifierSettings, device: torch.device) -> int:
+def images_at_once(settings: Settings, kind: str, device: torch.device) -> int:
     """Return how many images go through the network together."""
-    return settings.batch_size if trained.kind == "vit" or device.type == "cuda" else 1
+    return settings.batch_size if kind == "vit" or device.type == "cuda" else 1
 
 
 def by_size(records: list[Record], most: int, *, squeezed: bool) -> Iterator[list[Record]]:

@@ -14,6 +14,8 @@ KIND_DEFAULTS: dict[str, dict] = {
     "vit": {"scales": [1.0], "normalise": "min_max", "batch_size": 1},
     "mctformer": {"scales": [1.0], "normalise": "min_max"},
     "amn": {"normalise": "min_max"},
+    # as CLIP-ES
+    "clip": {"scales": [1.0], "flip": False, "normalise": "min_max", "attention_blocks": 8},
 }
 Format = Literal[
     "irn",
@@ -40,7 +42,7 @@ class Settings(Section):
     scales: Annotated[list[Scale], Distinct] = Field(
         [0.5, 1.0, 1.5, 2.0],
         min_length=1,
-        description="of cnn, amn and mctformer: of the image's size; of vit: of its training size",
+        description="of cnn, amn, mctformer and clip: of the image's size; of vit: of its training size",
     )
     flip: bool = Field(True, description="add the mirrored image at each scale")
     interpolation: Literal["bicubic", "bilinear"] = Field(
@@ -67,14 +69,23 @@ class Settings(Section):
         3,
         ge=1,
         le=1000,
-        description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged",
+        description="of an MCTformer: last blocks whose attention from class tokens to patches is averaged; of a CLIP: "
+        "last blocks whose attention between patches is, 8 where the key is not named",
     )
     attention_heads: Literal["mean", "max"] = Field("mean", description="of an MCTformer: how heads become one")
     patch_cam: bool = Field(
         True, description="of an MCTformer v2: multiply the attention with PatchCAM; false for the attention alone"
     )
     refine: bool = Field(
-        True, description="of an MCTformer: spread the maps by the attention between patches, averaged over all blocks"
+        True,
+        description="spread the maps by the attention between patches: of an MCTformer averaged over all blocks, of a "
+        "CLIP over the last attention_blocks, and only from within the boxes of box_threshold",
+    )
+    box_threshold: float = Field(
+        0.4,
+        ge=0,
+        lt=1,
+        description="of a CLIP: share of a map's maximum; where it is above, boxes are drawn from which refine spreads",
     )
     raw_background: bool = Field(
         False,

@@ -1,11 +1,14 @@
-"""Stage `cam`: a trained classifier or the CAM files of another method in, CAMs of the training images out."""
+"""Stage `cam`: a trained classifier, a CLIP or the CAM files of another method in, CAMs of the training images out."""
 
 from pathlib import Path
 
+from orandnet.cam.clip.features import read_features, write_features
+from orandnet.cam.clip.settings import ClipSettings, ClipTextSettings
+from orandnet.cam.clip.words import background_words, class_phrases
 from orandnet.cam.imported import imported_cams
 from orandnet.cam.recognition import describe
 from orandnet.cam.settings import ImportSettings, Settings
-from orandnet.dataset.index import read_index
+from orandnet.dataset.index import read_class_names, read_index
 from orandnet.files.mask import MaskList
 from orandnet.files.store import shard_slice, write_shard
 from orandnet.job.progress import track
@@ -88,4 +91,59 @@ def formats(file: str, /) -> None:
     print("\n".join(describe(Path(file))))
 
 
-COMMANDS = {"": run, "import": import_cams, "formats": formats}
+def text(*, classes: Path, output: Path, settings: ClipTextSettings) -> None:
+    """Write the features of the classes and background words that images are compared with.
+
+    Args:
+        classes: classes.json of the data set.
+        output: names, features and the factor of the cosines (.npz).
+        settings: words, template and text tower.
+
+    Raises:
+        ValueError: for prompts that do not fit the classes, or a text tower that cannot be had.
+    """
+    # here, since no other command needs it
+    from orandnet.cam.clip.text import text_features
+
+    names = read_class_names(classes)
+    phrases = class_phrases(names, settings)
+    background = background_words(names, phrases, settings)
+    features, scale = text_features([*phrases, *background], settings)
+    write_features(output, [*names, *background], features, scale)
+
+
+def clip(
+    *,
+    index: Path,
+    features: Path,
+    output: Path,
+    settings: ClipSettings,
+    shard: str = "1-of-1",
+    device: str = "auto",
+) -> None:
+    """Write the CAMs of this shard's images as a CLIP sees them, each for the image's own labels only.
+
+    Args:
+        index: train_aug.csv of the data set.
+        features: of the words, which `cam text` wrote (.npz).
+        output: shard of CAMs.
+        settings: image tower, scales and affinity.
+        shard: which part, as 2-of-4: the second of four.
+        device: auto, cpu or cuda.
+
+    Raises:
+        ValueError: if the features lack a class, or the image tower cannot be had or does not fit them.
+    """
+    images = read_index(index)
+    words = read_features(features, images.class_names)
+    from orandnet.cam.clip.network import ClipNetwork
+    from orandnet.cam.maps import cams
+    from orandnet.networks.device import place, select_device
+
+    where = select_device(device)
+    records = shard_slice(images.subset("train_aug"), shard)
+    made = cams(place(ClipNetwork(settings.backbone, words), where), records, settings, None, where)
+    write_shard(output, warned_if_flat(track(made, "cam clip", len(records)), "cam clip"))
+
+
+COMMANDS = {"": run, "import": import_cams, "text": text, "clip": clip, "formats": formats}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from torch import nn
 
+from orandnet.cam.clip.network import image_tower
 from orandnet.classifier.network import create_classifier
 from orandnet.classifier.network import without_pretraining as classifier_from_nothing
 from orandnet.config.sections import Config
@@ -55,8 +56,14 @@ def _networks(config: Config, num_foreground: int) -> Iterator[tuple[str, Sectio
         started = config.segmenter.initial_source is not None or not settings.backbone.weights
         return DeepLab(segmenter_from_nothing(settings) if started else settings, num_classes=num_foreground + 1)
 
-    for name in config.sources:
-        if name not in config.imported:
+    def clip(settings: Section) -> nn.Module:
+        given = settings.backbone
+        return image_tower(given if given.weights else given.without_pretraining())
+
+    for name in config.clips:
+        yield f"sources.{name}", config.clip_of(name), clip
+    for name, source in config.sources.items():
+        if source.kind not in ("import", "clip"):
             yield f"sources.{name}.classifier", config.classifier_of(name), classifier
     for cam in config.irn.cams:
         yield f"irn.boundary (of {cam})", config.irn_of(cam).boundary, boundary

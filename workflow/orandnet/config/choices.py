@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 
+from orandnet.config.clips import unfit_clip
 from orandnet.config.sources import split_member
 from orandnet.config.timm_models import unknown_model
 from orandnet.pseudo_mask.settings import TUNED
@@ -25,6 +26,8 @@ def contradictions(config) -> Iterator[str]:
         return  # what follows asks for these sections
     for name in config.ensembles:
         yield from _unfit_members(config, name)
+    for name in config.clips:
+        yield from unfit_clip(config, name)
     yield from _unfit_sources(config)
     yield from _unmade_cams(config)
     if not config.dataset.scored:
@@ -39,7 +42,8 @@ def _broken_sections(config) -> Iterator[str]:
     """What is wrong with the sections that a source or an ensemble has of its own."""
     makers = []
     for source in config.sources:
-        its = (config.import_of,) if source in config.imported else (config.classifier_of, config.cam_of)
+        of_kind = {"import": (config.import_of,), "clip": (config.clip_of,)}
+        its = of_kind.get(config.sources[source].kind, (config.classifier_of, config.cam_of))
         makers += [(make, source) for make in its]
     makers += [(make, name) for name in config.ensembles for make in (config.fusion_of, config.orandnet_of)]
     seeds = [source.seed_source for source in config.sources.values() if source.seed_source in config.sources]
@@ -56,7 +60,9 @@ def _unknown_models(config):
     """Networks of the run that timm does not know, so that no job has to find out."""
     backbones = {}
     for name in config.sources:
-        if name not in config.imported:
+        if name in config.clips:
+            backbones[f"sources.{name}.backbone"] = config.sources[name].backbone
+        elif name not in config.imported:
             settings = config.classifier_of(name)
             backbones[f"sources.{name}.classifier.backbone"] = settings.backbone
             backbones[f"sources.{name}.classifier.vit.stem"] = settings.vit.stem
@@ -81,6 +87,8 @@ def _unfit_members(config, name: str):
             yield f"ensembles.{name}.members: {member!r} is no source; the sources are {list(config.sources)}."
         elif seed and source in config.imported:
             yield f"ensembles.{name}.members: {member!r} asks for another seed of imported files; write {source}."
+        elif seed and source in config.clips:
+            yield f"ensembles.{name}.members: {member!r} asks for another seed of a CLIP; write {source}."
     if len(set(ensemble.members)) < len(ensemble.members):
         yield (
             f"ensembles.{name}.members: {ensemble.members} names one twice; write for example "

@@ -25,6 +25,7 @@ below, which is the published recipe where there is one. Unknown keys and wrong 
 | `config.yaml` | the same file, under the name that a deployed workflow reads |
 | `voc2012.yaml` | PASCAL VOC 2012 as published, pretrained networks, three seeds, on GPUs |
 | `voc2012_official.yaml` | the same as the official release does it |
+| `voc2012_clip.yaml` | PASCAL VOC 2012 with the CAMs of a pretrained CLIP as a member of two ensembles |
 | `voc_subset.yaml` | photographs of six VOC classes, small networks, on two CPU cores |
 | `coco2014.yaml` | COCO 2014, pretrained networks, three seeds, on GPUs |
 | `custom.yaml` | a folder of images with a CSV of labels, small networks, on two CPU cores in minutes |

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
+from orandnet.cam.clip.settings import WORDS_OF_KIND, ClipSettings, ClipTextSettings
 from orandnet.cam.settings import KIND_DEFAULTS as KIND_CAM
 from orandnet.cam.settings import ImportedScores, ImportSettings
 from orandnet.cam.settings import Settings as CamSettings
@@ -123,9 +124,25 @@ class Config(Section):
         return PredictionImportSettings(**self.predictions[name].model_dump(), other_ids=self.dataset.other_mask_ids)
 
     def cam_of(self, source: str) -> CamSettings:
-        """Return the CAM settings of a source that is trained."""
+        """Return the CAM settings of a source that is a network."""
         defaults = KIND_CAM[self.sources[source].kind]
         return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
+
+    def clip_of(self, source: str) -> ClipSettings:
+        """Return what the CAMs of a source of kind clip depend on, but for its words."""
+        named = self.cam_of(source).model_dump(exclude_unset=True)
+        return ClipSettings(**named, backbone=self.sources[source].backbone)
+
+    def clip_text_of(self, source: str) -> ClipTextSettings:
+        """Return what the words of a source of kind clip depend on."""
+        given = self.sources[source]
+        return ClipTextSettings(
+            **given.text.model_dump(exclude={"features", "words", "weights"}),
+            words=given.text.words or WORDS_OF_KIND.get(self.dataset.kind, "plain"),
+            prompts=given.prompts,
+            weights=(given.text.weights or given.backbone.weights) if given.backbone.pretrained else None,
+            pretrained=given.backbone.pretrained,
+        )
 
     def fusion_of(self, ensemble: str) -> FusionSettings:
         """Return the fusion settings of an ensemble."""
@@ -142,8 +159,21 @@ class Config(Section):
 
     @property
     def imported(self) -> list[str]:
-        """Return the sources whose CAMs are read from files; they are the same for every seed."""
-        return [name for name, source in self.sources.items() if source.kind == "import"]
+        """Return the sources whose CAMs are read from files."""
+        return self._of_kind("import")
+
+    @property
+    def clips(self) -> list[str]:
+        """Return the sources whose CAMs are a CLIP's."""
+        return self._of_kind("clip")
+
+    @property
+    def untrained(self) -> list[str]:
+        """Return the sources without a classifier of ours; their CAMs are the same for every seed."""
+        return self._of_kind("import", "clip")
+
+    def _of_kind(self, *kinds: str) -> list[str]:
+        return [name for name, source in self.sources.items() if source.kind in kinds]
 
     @property
     def submission_settings(self) -> SubmissionSettings:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from orandnet.cam.clip.settings import ClipBackbone, ClipWords, Phrase
 from orandnet.cam.settings import DICT_KEYS, PRESETS, DictForm, ExtraClasses, Format
 from orandnet.settings import Section
 
@@ -11,11 +12,15 @@ Member = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(@[1-9][0-9]{0
 Overrides = dict[str, Any]
 
 
-class Source(Section):
-    """Where CAMs come from: a classifier and what it changes in `classifier` and `cam`, or files of another method."""
+OF_IMPORTS = ("path", "format", "suffix", "extra_classes", *DICT_KEYS)
+OF_CLIPS = ("backbone", "text", "prompts")
 
-    kind: Literal["cnn", "vit", "mctformer", "amn", "import"] = Field(
-        description="family of the network, or import: read files"
+
+class Source(Section):
+    """Where CAMs come from: a classifier and what it changes in `classifier` and `cam`, a CLIP, or files of others."""
+
+    kind: Literal["cnn", "vit", "mctformer", "amn", "clip", "import"] = Field(
+        description="family of the network; clip: a pretrained CLIP, which is not trained here; import: read files"
     )
     seed_source: str | None = Field(
         None, description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on"
@@ -69,20 +74,36 @@ class Source(Section):
         description="of the format dict: the classes are those that the program predicted; labels without a map score "
         "0, other classes are dropped",
     )
+    backbone: ClipBackbone = Field(ClipBackbone(), description="of a clip: its image tower")
+    text: ClipWords = Field(ClipWords(), description="of a clip: its text tower and its words")
+    prompts: dict[str, Phrase] = Field(
+        {},
+        description="of a clip: class -> phrase that takes the place of the published one, or of the class's name, in "
+        "text.template, such as {crane: crane bird}",
+    )
 
     @model_validator(mode="after")
     def _keys_fit_the_kind(self) -> Self:
+        for key in ("path", "format") if self.kind == "import" else ():
+            if getattr(self, key) is None:
+                raise ValueError(f"{key}: is missing; kind: import needs a folder of CAM files and their format")
+        if self.classifier and self.kind in ("import", "clip"):
+            raise ValueError(f"classifier: is given with kind: {self.kind}, which trains nothing; drop the key")
         if self.kind == "import":
-            for key in ("path", "format"):
-                if getattr(self, key) is None:
-                    raise ValueError(f"{key}: is missing; kind: import needs a folder of CAM files and their format")
-            if self.classifier:
-                raise ValueError("classifier: is given with kind: import, which trains nothing; drop the key")
             self._check_dict()
-            return self
-        for key in ("path", "format", "suffix", "extra_classes", *DICT_KEYS):
-            if getattr(self, key) != type(self).model_fields[key].default:
+        given = {key for key, field in type(self).model_fields.items() if getattr(self, key) != field.default}
+        for key in OF_IMPORTS:
+            if key in given and self.kind != "import":
                 raise ValueError(f"{key}: is given with kind: {self.kind}; write kind: import to read files")
+        for key in OF_CLIPS:
+            if key in given and self.kind != "clip":
+                raise ValueError(f"{key}: is given with kind: {self.kind}; only kind: clip reads it")
+        return self
+
+    @model_validator(mode="after")
+    def _prompts_are_read(self) -> Self:
+        if self.prompts and self.text.features:
+            raise ValueError(f"prompts: would not be read beside text.features {self.text.features}; drop one of both")
         return self
 
     def _check_dict(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 OTHERS = {"wideresnet38"}  # of the package itself
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # what they name is known when it is fetched or read
+QUICK, PLAIN = "_clip_quickgelu_", "_clip_"  # the same weights, listed under the second name alone
 _FUNCTION = re.compile(rb"^@register_model\ndef (\w+)\(", re.MULTILINE)
 _QUOTED = re.compile(rb"['\"]([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)['\"]\s*:")
 
@@ -32,12 +33,14 @@ def unknown_model(name: str) -> str | None:
     if source is None or name in OTHERS or name.startswith(ELSEWHERE):
         return None
     base, _, tag = name.partition(".")
+    tagged = base.replace(QUICK, PLAIN)
     # older names stand as keys of those that took their place
     older = rb"['\"]%s['\"]\s*:\s*['\"]" % re.escape(base.encode())
     if base and (_is_there(source, "@register_model\ndef %s(", base) or re.search(older, source)):
-        if not tag or _is_there(source, "'%s'", name) or _is_there(source, '"%s"', name):
+        full = f"{tagged}.{tag}"
+        if not tag or _is_there(source, "'%s'", full) or _is_there(source, '"%s"', full):
             return None
-        known = sorted({its.decode() for its in _QUOTED.findall(source) if its.startswith(f"{base}.".encode())})
+        known = sorted({its.decode() for its in _QUOTED.findall(source) if its.startswith(f"{tagged}.".encode())})
         if not known:  # some families write their tags in another way
             return None
         tags = ", ".join(its.partition(".")[2] for its in known)

@@ -67,9 +67,14 @@ class Index:
 
 def read_index(path: Path) -> Index:
     """Read a part's list or index.csv, and the class names beside it; where masks lie is not kept."""
-    names = _read_classes(path, "classes")
+    names = read_class_names(path)
     ids = {name: class_id for class_id, name in enumerate(names, start=1)}
     return Index([_record(row, ids, path) for row in each_row(path)], names)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes in the order of their mask ids; `path` is classes.json, or a list beside it."""
+    return _read_classes(path, "classes")
 
 
 def read_file_ids(index: Path) -> np.ndarray:

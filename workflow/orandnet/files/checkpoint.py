@@ -62,10 +62,24 @@ def load_torch_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises nearly anything
+        if "TorchScript" in str(error):
+            raise ValueError(
+                f"{path}: is a TorchScript archive, which is a program; where you trust it, save its tensors once: "
+                "torch.save(torch.jit.load(FILE, map_location='cpu').state_dict(), 'weights.pt')."
+            ) from error
         raise ValueError(f"{path}: not a torch file of plain tensors ({reason(error)}); save a state_dict.") from error
     if not isinstance(content, Mapping) or not all(isinstance(part, torch.Tensor) for part in content.values()):
         raise ValueError(f"{path}: holds no mapping of names to tensors; save a state_dict.")
     return dict(content)
+
+
+def foreign_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return name -> CPU tensor of another project's file: safetensors by its ending, else a torch file of tensors.
+
+    Raises:
+        ValueError: if the file is missing or damaged, asks for code, or holds something else than named tensors.
+    """
+    return load_weights(path)[0] if Path(path).suffix == ".safetensors" else load_torch_weights(path)
 
 
 def described(path: Path | str, metadata: Mapping[str, str], key: str, section: type[Described]) -> Described:

@@ -19,6 +19,8 @@ PLACES = {
     "classifier": "classifier/{source}/seed{seed}/weights.safetensors",
     "cam": "cam/{source}/seed{seed}/{shard}.npz",
     "cam_import": "cam/{source}/imported/{shard}.npz",
+    "cam_text": "cam/{source}/clip/text.npz",
+    "cam_clip": "cam/{source}/clip/{shard}.npz",
     "fusion": "fusion/{ensemble}/seed{seed}/{operator}/{shard}.npz",
     "orandnet": "orandnet/{ensemble}/seed{seed}/weights.safetensors",
     "orandnet_cam": "orandnet/{ensemble}/seed{seed}/cam/{shard}.npz",
@@ -43,7 +45,8 @@ PLACES = {
     "export_pack": "export/pack/{image_id}.zip",
 }
 IMPORTED = "imported"  # stands for the schedule of predictions that another program made
-STORES = ("cam", "cam_import", "fusion", "orandnet_cam", "irn_walk")  # CAMs of any stage, all in one format
+# CAMs of any stage, all in one format
+STORES = ("cam", "cam_import", "cam_clip", "fusion", "orandnet_cam", "irn_walk")
 NETWORKS = ("classifier", "orandnet", "irn", "segmenter")
 MASKS = ("irn_labels", "pseudo_mask", "prediction")  # lists of masks that lie beside them
 _SHARD = re.compile(r"/([0-9]+)-of-([0-9]+)\.")
@@ -51,7 +54,7 @@ METHOD = ("method", "source", "ensemble", "cam")  # parts of a path that name a 
 
 
 class Origin(NamedTuple):
-    """What an artifact belongs to; empty text where its place has no such part, seed 0 for imported CAMs.
+    """What an artifact belongs to; empty text where its place has no such part, seed 0 for CAMs without one.
 
     `artifact` is a key of PLACES, `method` a CAM method, or that of a segmenter.
     """

@@ -52,3 +52,8 @@ def mixed_precision(device: torch.device, precision: Precision) -> AbstractConte
     if precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Return the context in which nothing is rounded to half precision, for what lies inside `mixed_precision`."""
+    return torch.autocast(device.type, enabled=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from orandnet.files.checkpoint import load_torch_weights, load_weights
+from orandnet.files.checkpoint import foreign_weights
 
 STRIDE = 8
 HEADS = ("fc8.", "linear1000.")  # classifiers on top of the features, which a weight file may hold
@@ -126,7 +126,7 @@ def load_wideresnet38(network: WideResNet38, path: Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"backbone.weights: no file {path}; give the path of a safetensors or torch file.")
-    weights = load_weights(path)[0] if path.suffix == ".safetensors" else load_torch_weights(path)
+    weights = foreign_weights(path)
     # counters of batches came to torch's batch normalisation after these files
     own = {name: part for name, part in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     given = {

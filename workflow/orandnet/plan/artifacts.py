@@ -39,7 +39,7 @@ def trained_seeds(config: Config) -> set[tuple[str, int]]:
     wanted = {(source, seed) for source in config.sources for seed in config.seeds}
     wanted |= {split_member(member, seed) for member in members for seed in config.seeds}
     seeds = {(config.sources[source].seed_source, seed) for source, seed in wanted}
-    return {(source, seed) for source, seed in wanted | seeds if source is not None and source not in config.imported}
+    return {(source, seed) for source, seed in wanted | seeds if source is not None and source not in config.untrained}
 
 
 def _all(config: Config) -> Iterator[tuple[str, str]]:
@@ -74,6 +74,10 @@ def _cams(config: Config) -> Iterator[tuple[str, str]]:
         yield _each(config, "cam", source=source, seed=seed, shard=shard)
     for source in config.imported:
         yield _each(config, "cam_import", source=source, shard=shard)
+    for source in config.clips:
+        yield _each(config, "cam_clip", source=source, shard=shard)
+        if not config.sources[source].text.features:
+            yield _each(config, "cam_text", source=source)
     for name, ensemble in config.ensembles.items():
         operators = ("sum",) if ensemble.output == "sum" else OPERATORS
         for seed in config.seeds:

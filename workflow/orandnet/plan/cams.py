@@ -24,6 +24,8 @@ def cam_shard(config: Config, method: str, seed: int | str, shard: str) -> str:
     name, _, operator = method.partition("-")
     if name in config.imported:
         return place("cam_import", config.run, source=name, shard=shard)
+    if name in config.clips:
+        return place("cam_clip", config.run, source=name, shard=shard)
     if name in config.sources:
         return place("cam", source=name, **where)
     operator = operator or config.ensembles[name].output
@@ -43,9 +45,14 @@ def member_shards(config: Config, ensemble: str, seed: int | str, shard: str) ->
     return [cam_shard(config, source, its_seed, shard) for source, its_seed in members]
 
 
+def word_features(config: Config, source: str) -> str:
+    """Return where the features of the words of a source of kind clip lie: the user's file, or the run's."""
+    return config.sources[source].text.features or place("cam_text", config.run, source=source)
+
+
 def seeds_of(config: Config, method: str) -> list[int]:
-    """Return the seeds that a method's CAMs are evaluated for: an imported CAM is the same for all."""
-    return config.seeds[:1] if method in config.imported else config.seeds
+    """Return the seeds that a method's CAMs are evaluated for: an imported CAM and a CLIP's are the same for all."""
+    return config.seeds[:1] if method in config.untrained else config.seeds
 
 
 def refined_ensembles(config: Config) -> list[str]:

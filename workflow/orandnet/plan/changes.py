@@ -33,7 +33,9 @@ def changed_settings(config: Config) -> dict[str, str]:
 
 def _of_named(config: Config, place: str, name: str, given: Source | Ensemble) -> dict[str, str]:
     own = {key: value for key, value in _plain(given).items() if key not in OVERRIDES}
-    defaults = {key: field.default for key, field in type(given).model_fields.items() if not field.is_required()}
+    defaults = {
+        key: _plain(field.default) for key, field in type(given).model_fields.items() if not field.is_required()
+    }
     found = _differences(place, own, defaults)
     group = place.partition(".")[0]
     bare = Config(sources=config.sources)  # all sections as they are by default
@@ -55,6 +57,8 @@ def _sections(
         yield "orandnet", config.orandnet_of(name), bare.orandnet_of(name)
     elif name in config.imported:
         return
+    elif name in config.clips:
+        yield "cam", config.cam_of(name), bare.cam_of(name)
     else:
         yield "classifier", config.classifier_of(name), bare.classifier_of(name)
         yield "cam", config.cam_of(name), bare.cam_of(name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
 from orandnet.files.places import place
-from orandnet.plan.cams import cam_shards, gallery_methods, seeds_of, shards
+from orandnet.plan.cams import cam_shards, gallery_methods, seeds_of, shards, word_features
 from orandnet.plan.targets import (
     cam_summaries,
     foreign_predictions,
@@ -96,8 +96,10 @@ def _labels(config: Config, cam: str, seed: int) -> Iterator[str]:
 
 
 def _behind_initial(config: Config, source: str | None, seed: int) -> Iterator[str]:
-    """Yield the classifier of a source and what it learns from; nothing for imported CAMs, which have none."""
-    if source is None or source in config.imported:
+    """Yield the classifier of a source and what it learns from, or the words of a CLIP; nothing for imported CAMs."""
+    if source in config.clips and not config.sources[source].text.features:
+        yield word_features(config, source)
+    if source is None or source in config.untrained:
         return
     seed_source = config.sources[source].seed_source
     if seed_source is not None:

@@ -22,13 +22,13 @@ def trained_sources(config: Config, *, on_labels: bool) -> list[str]:
     return [
         name
         for name, source in config.sources.items()
-        if name not in config.imported and (source.kind == "amn") == on_labels
+        if name not in config.untrained and (source.kind == "amn") == on_labels
     ]
 
 
 def constraints(config: Config) -> dict[str, str]:
     """Return a regular expression for each wildcard of the workflow."""
-    trained = [name for name in config.sources if name not in config.imported]
+    trained = [name for name in config.sources if name not in config.untrained]
     return {
         "run": re.escape(config.run),
         "seed": r"\d+",

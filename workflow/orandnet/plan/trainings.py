@@ -14,6 +14,17 @@ def pretrained_classifier(config: Config, source: str) -> list[str]:
     return _local_weights(settings.backbone, settings.vit.stem)
 
 
+def pretrained_clip(config: Config, source: str) -> list[str]:
+    """Return the local file of the image tower of a source of kind clip, or nothing."""
+    return _local_weights(config.sources[source].backbone)
+
+
+def pretrained_clip_text(config: Config, source: str) -> list[str]:
+    """Return the local file of the text tower of a source of kind clip, or nothing."""
+    weights = config.clip_text_of(source).weights
+    return [weights] if weights else []
+
+
 def pretrained_orandnet(config: Config, ensemble: str) -> list[str]:
     """Return the local files of pretrained weights of an ensemble's ORANDNet."""
     return _local_weights(config.orandnet_of(ensemble))

@@ -18,6 +18,7 @@ TRUTH = "ground truth"
 SECOND_LINE = {
     "cam": "CAM",
     "cam_import": "imported CAM",
+    "cam_clip": "CAM",
     "orandnet_cam": "ORANDNet",
     "irn_walk": "random walk",
     "pseudo_mask": "pseudo mask",
