@@ -35,6 +35,8 @@ IDEAS = [
     "irn.random_walk",
     "pseudo_mask.otsu",
     "pseudo_mask.threshold",
+    "refinement.segments",
+    "refinement.unaries",
     "segmenter.scale_schedule",
     "evaluation.confusion",
     "evaluation.sweep",

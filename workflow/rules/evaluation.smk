@@ -19,8 +19,8 @@ rule evaluation_cam:
         runtime=growing(60),
     params:
         # the rule `fixed` scores the threshold that pseudo masks of this method are made with
-        background_threshold=lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method).background_threshold,
-        settings=settings(lambda wildcards: CONFIG.evaluation),
+        background_threshold=lambda wildcards: thresholds.mask_settings(CONFIG, wildcards.method).background_threshold,
+        settings=settings(planned(thresholds.scoring_settings)),
         code=code("evaluation"),
     shell:
         "orandnet evaluation cam --index {input.index:q} --ground-truth {input.ground_truth:q} --cams {input.cams:q}"

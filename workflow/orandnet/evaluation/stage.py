@@ -11,12 +11,13 @@ from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
 from orandnet.evaluation.doubts import doubts
-from orandnet.evaluation.settings import Settings
+from orandnet.evaluation.settings import CamSettings
 from orandnet.evaluation.sweep import (
     WITHOUT_TRUTH,
     confusion_by_threshold,
     curve_of,
     even_thresholds,
+    kept_share,
     thresholds_by_rule,
 )
 from orandnet.files.atomic import atomic_path
@@ -39,7 +40,7 @@ def cam(
     output: Path,
     curve_output: Path,
     per_class_output: Path,
-    settings: Settings,
+    settings: CamSettings,
     background_threshold: float,
     split: str = "train",
 ) -> None:
@@ -50,7 +51,8 @@ def cam(
         ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         otsu: otsu.json of the method: the threshold of the rule `otsu`.
-        output: summary (CSV), one row per threshold rule.
+        output: summary (CSV), one row per threshold rule; where masks ignore what is doubtful, also the share of the
+            pixels that is `kept`. The scores are those of all pixels.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV), and the number of classes that are
             predicted there, over which the precision is the mean.
         per_class_output: the numbers of every class by threshold rule (CSV).
@@ -68,13 +70,19 @@ def cam(
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
     chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
+    kept = _kept(records, CamStore(cams), chosen, settings)
     rows = (
-        (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
+        (rule, chosen[rule], *_summary(c), *kept.get(rule, ()), str(rule not in WITHOUT_TRUTH).lower())
+        for rule, c in confusions.items()
     )
     _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
     columns = (column.tolist() for column in (*curve, predicted))
     _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
-    _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
+    _write(
+        output,
+        ("threshold_rule", "background_threshold", *SUMMARY, *(["kept"] if kept else []), "tuned_on_ground_truth"),
+        rows,
+    )
     _write_per_class(per_class_output, "threshold_rule", images, confusions)
 
 
@@ -130,6 +138,24 @@ def _sweep(
             num_classes=images.num_classes,
         )
     return total
+
+
+def _kept(
+    records: list[Record], store: CamStore, thresholds: dict[str, float], settings: CamSettings
+) -> dict[str, tuple[float]]:
+    """Return the percentage of pixels that the masks of each rule keep; nothing where they keep all."""
+    if settings.ignore_below is None:
+        return {}
+    kept, pixels = dict.fromkeys(thresholds, 0.0), 0
+    for record in track(records, "kept pixels"):
+        scores = resize_scores(store[record.image_id].scores, record.size)
+        area = record.size[0] * record.size[1]
+        pixels += area
+        for rule, threshold in thresholds.items():
+            kept[rule] += area * kept_share(
+                scores, threshold, settings.ignore_below, form=settings.form, members=settings.members
+            )
+    return {rule: (100 * number / pixels,) for rule, number in kept.items()}
 
 
 def _records(images: Index, split: str, path: Path) -> list[Record]:

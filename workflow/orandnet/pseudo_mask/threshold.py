@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orandnet.pseudo_mask import ThresholdRule
+from orandnet.files.mask import IGNORE_INDEX
+from orandnet.pseudo_mask import Form, ThresholdRule
+from orandnet.pseudo_mask.otsu import to_members
+
+SMALLEST_ODDS = 1e-6  # a threshold of 0 or 1 leaves no doubt, and no number
 
 
 class Curve(NamedTuple):
@@ -84,6 +88,46 @@ def pseudo_mask(scores: np.ndarray, classes: np.ndarray, *, background_threshold
     best, position = strongest_class(scores)
     ids = np.append(classes, 0).astype(np.uint8)  # one entry more, so that K = 0 can be indexed
     return np.where(best > scores.dtype.type(background_threshold), ids[position], np.uint8(0))
+
+
+def confidence(
+    scores: np.ndarray, *, background_threshold: float, form: Form = "single", members: int = 1
+) -> np.ndarray:
+    """Return the probability of every pixel's class in the arg-max, the background's included.
+
+    On the scale of the members the classes weigh what they score, and the background (1 - s) t / (1 - t), where s is the
+    highest score: as much as the best class where that equals the threshold t, nothing where it is sure. What a CRF's
+    probabilities p became, p / (max p + background) with t = 1/2, gives its own probabilities back.
+
+    Args:
+        scores: (K, H, W) float; K may be 0.
+        background_threshold: score of the background.
+        form: what the scores are made of.
+        members: number of members that they are made of.
+
+    Returns:
+        (H, W) float in (0, 1].
+    """
+    scores = as_scores(scores)
+    if not len(scores):
+        return np.ones(scores.shape[1:], dtype=scores.dtype)
+    limit = float(to_members(np.float64(background_threshold), form, members))
+    limit = min(max(limit, SMALLEST_ODDS), 1 - SMALLEST_ODDS)
+    weights = to_members(scores.clip(0, members if form == "sum" else 1), form, members)
+    best = weights.max(axis=0)
+    background = (1 - best) * scores.dtype.type(limit / (1 - limit))
+    return np.maximum(best, background) / (background + weights.sum(axis=0))
+
+
+def without_doubtful(mask: np.ndarray, probable: np.ndarray, ignore_below: float) -> np.ndarray:
+    """Return a mask that is 255 where its class is less probable than `ignore_below`.
+
+    Args:
+        mask: (H, W) uint8 mask ids.
+        probable: (H, W) float, as `confidence` gives.
+        ignore_below: probability in (0, 1).
+    """
+    return np.where(probable < ignore_below, np.uint8(IGNORE_INDEX), mask)
 
 
 def select_threshold(

@@ -20,6 +20,7 @@ SECOND_LINE = {
     "cam_import": "imported CAM",
     "orandnet_cam": "ORANDNet",
     "irn_walk": "random walk",
+    "refinement": "refined",
     "pseudo_mask": "pseudo mask",
     "prediction": "prediction",
 }
