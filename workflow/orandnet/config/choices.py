@@ -96,7 +96,8 @@ def _unrefined_cams(config):
     for kind in type(config.refinement).model_fields:
         for cam in getattr(config.refinement, kind).cams:
             if cam not in config.unrefined_methods:
-                yield f"refinement.{kind}.cams: {cam!r} is not made by this run; choose from {config.unrefined_methods}."
+                known = config.unrefined_methods
+                yield f"refinement.{kind}.cams: {cam!r} is not made by this run; choose from {known}."
 
 
 def _without_masks(config):

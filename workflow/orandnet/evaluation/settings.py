@@ -20,5 +20,3 @@ class CamSettings(Settings):
     """What the evaluation of a method's CAMs depends on; made by the plan of the run, no section of its own."""
 
     ignore_below: float | None = Field(None, gt=0, lt=1, description="As `pseudo_mask.ignore_below`.")
-    form: str = Field("single", description="What the scores are made of; see `pseudo_mask.otsu`.")
-    members: int = Field(1, ge=1, description="Number of members that they are made of.")

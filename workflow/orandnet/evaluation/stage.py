@@ -152,9 +152,7 @@ def _kept(
         area = record.size[0] * record.size[1]
         pixels += area
         for rule, threshold in thresholds.items():
-            kept[rule] += area * kept_share(
-                scores, threshold, settings.ignore_below, form=settings.form, members=settings.members
-            )
+            kept[rule] += area * kept_share(scores, threshold, settings.ignore_below)
     return {rule: (100 * number / pixels,) for rule, number in kept.items()}
 
 

@@ -112,11 +112,9 @@ def count_below(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
     return counts.reshape(values.shape)
 
 
-def kept_share(
-    scores: np.ndarray, background_threshold: float, ignore_below: float, *, form: str, members: int
-) -> float:
+def kept_share(scores: np.ndarray, background_threshold: float, ignore_below: float) -> float:
     """Return the share, in 0..1, of the pixels whose class in the arg-max is not less probable than `ignore_below`."""
-    probable = confidence(scores, background_threshold=background_threshold, form=form, members=members)
+    probable = confidence(scores, background_threshold=background_threshold)
     return float(np.count_nonzero(probable >= ignore_below) / probable.size)
 
 

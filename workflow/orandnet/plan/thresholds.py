@@ -38,10 +38,8 @@ def mask_settings(config: Config, method: str) -> MethodSettings:
 
 def scoring_settings(config: Config, method: str) -> CamSettings:
     """Return what the evaluation of a method's CAMs depends on."""
-    masks = mask_settings(config, method)
-    return CamSettings(
-        **config.evaluation.model_dump(), ignore_below=masks.ignore_below, form=masks.form, members=masks.members
-    )
+    ignore_below = mask_settings(config, method).ignore_below
+    return CamSettings(**config.evaluation.model_dump(), ignore_below=ignore_below)
 
 
 def crf_settings(config: Config, method: str) -> CrfJob:

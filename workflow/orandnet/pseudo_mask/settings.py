@@ -9,7 +9,8 @@ from orandnet.settings import Section
 
 IRN_SUFFIX = "+irn"
 # of the stage refinement, whose scores have been compared with the background: an object is what exceeds one half
-REFINED_SUFFIXES = ("+crf", "+sam", "+superpixels")
+CRF_SUFFIX = "+crf"
+REFINED_SUFFIXES = (CRF_SUFFIX, "+sam", "+superpixels")
 EVEN = 0.5
 # the score that equals (1 - score)^alpha: what a highest score has to exceed to be above that background
 POWER_THRESHOLDS = {1: 0.5, 2: (3 - 5**0.5) / 2}
@@ -33,8 +34,6 @@ class MethodSettings(Section):
     ignore_below: float | None = Field(
         None, gt=0, lt=1, description="Pixels whose class is less probable are 255 in the masks; null: none."
     )
-    form: Form = Field("single", description="What the scores are made of; see `pseudo_mask.otsu`.")
-    members: int = Field(1, ge=1, description="Number of members that they are made of.")
 
 
 class OtsuSettings(Section):
@@ -78,9 +77,9 @@ class Settings(Section):
         None,
         gt=0,
         lt=1,
-        description="Pixels whose class is less probable than this are 255 in the masks, which the segmenter leaves out, "
-        "such as 0.95; of <name>+crf the CRF's own probability, else that of the arg-max with the background's odds "
-        "even at the threshold. Table 1 shows the share that is kept. null: none.",
+        description="Of methods <name>+crf, whose scores are probabilities: pixels whose class is less probable than "
+        "this, such as 0.95, are 255 in the masks, and no segmenter learns from them. Table 1 shows the share that is "
+        "kept. null: none.",
     )
 
     def for_method(self, method: str, form: Form = "single", members: int = 1) -> MethodSettings:
@@ -102,6 +101,6 @@ class Settings(Section):
             "threshold_rule": "fixed" if method in self.overrides else rule,
             "background_threshold": self.overrides.get(method, default),
         }
-        if self.ignore_below is not None:
-            chosen |= {"ignore_below": self.ignore_below, "form": form, "members": members}
+        if method.endswith(CRF_SUFFIX):
+            chosen["ignore_below"] = self.ignore_below
         return MethodSettings(**chosen)

@@ -110,7 +110,7 @@ def _masks(
         mask = pseudo_mask(scores, cam.classes, background_threshold=threshold)
         foreground = np.count_nonzero(mask)
         if settings.ignore_below is not None:
-            probable = confidence(scores, background_threshold=threshold, form=settings.form, members=settings.members)
+            probable = confidence(scores, background_threshold=threshold)
             mask = without_doubtful(mask, probable, settings.ignore_below)
         shares.append((foreground / mask.size, np.count_nonzero(mask != IGNORE_INDEX) / mask.size))
         yield {

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from orandnet.files.mask import IGNORE_INDEX
-from orandnet.pseudo_mask import Form, ThresholdRule
-from orandnet.pseudo_mask.otsu import to_members
+from orandnet.pseudo_mask import ThresholdRule
 
 SMALLEST_ODDS = 1e-6  # a threshold of 0 or 1 leaves no doubt, and no number
 
@@ -90,33 +89,26 @@ def pseudo_mask(scores: np.ndarray, classes: np.ndarray, *, background_threshold
     return np.where(best > scores.dtype.type(background_threshold), ids[position], np.uint8(0))
 
 
-def confidence(
-    scores: np.ndarray, *, background_threshold: float, form: Form = "single", members: int = 1
-) -> np.ndarray:
+def confidence(scores: np.ndarray, *, background_threshold: float) -> np.ndarray:
     """Return the probability of every pixel's class in the arg-max, the background's included.
 
-    On the scale of the members the classes weigh what they score, and the background (1 - s) t / (1 - t), where s is the
-    highest score: as much as the best class where that equals the threshold t, nothing where it is sure. What a CRF's
-    probabilities p became, p / (max p + background) with t = 1/2, gives its own probabilities back.
+    Classes weigh what they score, and the background (1 - s) t / (1 - t), where s is the highest score: as much as the
+    best class where that equals the threshold t, nothing where it is sure. Of the scores that a CRF's probabilities p
+    became, p / (max p + background), this gives the CRF's own probability where t is 1/2.
 
     Args:
-        scores: (K, H, W) float; K may be 0.
+        scores: (K, H, W) float in [0, 1]; K may be 0.
         background_threshold: score of the background.
-        form: what the scores are made of.
-        members: number of members that they are made of.
 
     Returns:
         (H, W) float in (0, 1].
     """
     scores = as_scores(scores)
-    if not len(scores):
-        return np.ones(scores.shape[1:], dtype=scores.dtype)
-    limit = float(to_members(np.float64(background_threshold), form, members))
-    limit = min(max(limit, SMALLEST_ODDS), 1 - SMALLEST_ODDS)
-    weights = to_members(scores.clip(0, members if form == "sum" else 1), form, members)
-    best = weights.max(axis=0)
+    best, _ = strongest_class(scores)
+    best = best.clip(0, 1)  # without classes the background is sure
+    limit = min(max(background_threshold, SMALLEST_ODDS), 1 - SMALLEST_ODDS)
     background = (1 - best) * scores.dtype.type(limit / (1 - limit))
-    return np.maximum(best, background) / (background + weights.sum(axis=0))
+    return np.maximum(best, background) / (background + scores.sum(axis=0))
 
 
 def without_doubtful(mask: np.ndarray, probable: np.ndarray, ignore_below: float) -> np.ndarray:

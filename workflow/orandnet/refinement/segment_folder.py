@@ -42,8 +42,8 @@ class SegmentFolder:
         if missing:
             shown = ", ".join(self.file_of(image_id).name for image_id in missing[:SHOWN])
             raise ValueError(
-                f"{self._folder}: has no segments for {len(missing)} of {len(ids)} training images: {shown}; make them, "
-                "or correct path, format or suffix."
+                f"{self._folder}: has no segments for {len(missing)} of {len(ids)} training images: {shown}; make "
+                "them, or correct path, format or suffix."
             )
 
     def fingerprint(self) -> str:

@@ -39,8 +39,8 @@ class Refinement(Section):
 
     stride: Literal[1, 2, 4] = Field(
         1,
-        description="pixels of the image per cell of the stored maps: 1 keeps borders to the pixel, 4 takes a sixteenth "
-        "of the disk",
+        description="pixels of the image per cell of the stored maps: 1 keeps borders to the pixel, 4 takes a "
+        "sixteenth of the disk",
     )
 
 
@@ -50,7 +50,8 @@ class CrfRefinement(CrfSettings, Refinement):
     preset: Literal["clip_es", "psa"] | None = Field(
         None,
         description="values of the other keys that are not named: clip_es, of CLIP-ES's masks (power with alpha 1, "
-        "Gaussian 1/3, bilateral 67/3/4); psa, of PSA's and ORANDNet's CAMs (constant, Gaussian 3/3, bilateral 80/13/10)",
+        "Gaussian 1/3, bilateral 67/3/4); psa, of PSA's and ORANDNet's CAMs (constant, Gaussian 3/3, bilateral "
+        "80/13/10)",
     )
     background: Literal["constant", "power"] = Field(
         "constant",
@@ -102,8 +103,8 @@ class SamRefinement(MergeRule):
     )
     format: SegmentFormat = Field(
         "coco_rle",
-        description="npz: `<id>.npz` with the array segments (N, H, W) of bool; coco_rle: `<id>.json`, a list of records "
-        "with segmentation {size, counts}, as SAM's automatic mask generator returns them, or SA-1B's dict of "
+        description="npz: `<id>.npz` with the array segments (N, H, W) of bool; coco_rle: `<id>.json`, a list of "
+        "records with segmentation {size, counts}, as SAM's automatic mask generator returns them, or SA-1B's dict of "
         "annotations; id_png: `<id>.png`, grey of 8 or 16 bits or a palette, a number for each segment, 0 for none",
     )
     suffix: str = Field("", description="what follows the image id in a file's name")

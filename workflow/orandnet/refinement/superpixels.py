@@ -8,7 +8,7 @@ from orandnet.refinement.settings import SuperpixelRefinement
 
 
 def superpixels(rgb: np.ndarray, settings: SuperpixelRefinement) -> list[np.ndarray]:
-    """Return the flat positions of the pixels of each superpixel of an (H, W, 3) uint8 image; together they cover it."""
+    """Return the flat positions of the pixels of each superpixel of an (H, W, 3) uint8 image, which they cover."""
     if settings.algorithm == "slic":
         labels = slic(
             rgb,

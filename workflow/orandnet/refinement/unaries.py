@@ -36,8 +36,8 @@ def with_background(
 def against_background(probabilities: np.ndarray) -> np.ndarray:
     """Return the class scores p / (max p + background) of (1 + K, H, W) probabilities, background first.
 
-    They are in the order of the probabilities, and the highest exceeds one half exactly where its class is more probable
-    than the background. With a background of 1 - max they give the probabilities back.
+    They are in the order of the probabilities, and the highest exceeds one half exactly where its class is more
+    probable than the background. With a background of 1 - max they give the probabilities back.
     """
     background, classes = probabilities[:1], probabilities[1:]
     return classes / (classes.max(axis=0, initial=0) + background)

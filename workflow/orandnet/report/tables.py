@@ -41,7 +41,8 @@ def pseudo_mask_table(
     """
     literature = {row["method"]: row for row in published}
     metrics = METRICS + LEGACY if legacy20 else METRICS
-    metrics += (KEPT,) if any(KEPT in row for row in measured) else ()
+    if any(KEPT in row for row in measured):  # by some methods; all others keep all
+        measured, metrics = [{KEPT: 100.0, **row} for row in measured], (*metrics, KEPT)
     return [
         _pseudo_mask_row(method, rule, measured, literature.get(method, {}), metrics)
         for method in methods or _distinct(measured, "method")
