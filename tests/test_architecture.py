@@ -241,6 +241,7 @@ def test_what_the_rules_import_needs_no_package_of_the_jobs():
         "matplotlib",
         "pydensecrf",
         "pycocotools",
+        "skimage",
     }
     assert not heavy & set(done.stdout.split())
 
