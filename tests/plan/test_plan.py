@@ -8,7 +8,7 @@ import yaml
 from checkout import ROOT, TINY
 from orandnet.config.sections import deep_update, load
 from orandnet.files.places import PLACES, origin_of, place
-from orandnet.plan import artifacts, cams, jobs, names, page, targets, trainings
+from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 from orandnet.plan.changes import changed_settings
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
@@ -229,3 +229,16 @@ def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
     assert (first.ensemble, first.member) == ("ours+irn", "resnet50+irn")
     assert (first.ensemble_row, first.member_row, second.member_row) == ("ours", "irn", None)
     assert (second.ensemble_rule, second.member_rule) == ("otsu", "fixed")
+
+
+def test_the_overlay_of_members_fuses_two_three_and_four_by_both_ands():
+    demo, overlay = (
+        yaml.safe_load((ROOT / name).read_text()) for name in ("config.yaml", "config/overlays/members.yaml")
+    )
+    plan = load(deep_update(demo, overlay))
+    for name, number in (("ours", 2), ("three", 3), ("four", 4)):
+        assert len(cams.member_shards(plan, name, 0, "1-of-1")) == number
+        assert thresholds.otsu_settings(plan, name).form == "product"
+        assert plan.ensembles[f"{name}_geometric"].members == plan.ensembles[name].members
+        assert thresholds.otsu_settings(plan, f"{name}_geometric").form == "single"
+    assert {"ours+crf", "four+superpixels"} <= {*plan.table1_methods}
