@@ -11,7 +11,7 @@ from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.index import Index, Record, read_index
 from orandnet.evaluation.confusion import Scores, confusion_matrix, scores
 from orandnet.evaluation.doubts import doubts
-from orandnet.evaluation.settings import CamSettings
+from orandnet.evaluation.settings import Settings
 from orandnet.evaluation.sweep import (
     WITHOUT_TRUTH,
     confusion_by_threshold,
@@ -40,8 +40,9 @@ def cam(
     output: Path,
     curve_output: Path,
     per_class_output: Path,
-    settings: CamSettings,
+    settings: Settings,
     background_threshold: float,
+    ignore_below: float | None = None,
     split: str = "train",
 ) -> None:
     """Evaluate the masks of a CAM store at every background threshold.
@@ -58,6 +59,7 @@ def cam(
         per_class_output: the numbers of every class by threshold rule (CSV).
         settings: which thresholds.
         background_threshold: the threshold of the rule `fixed`.
+        ignore_below: pixels whose class is less probable are left out of the masks.
         split: images to evaluate.
     """
     images, grid = read_index(index), even_thresholds(settings.num_thresholds)
@@ -70,7 +72,7 @@ def cam(
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
     chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
-    kept = _kept(records, CamStore(cams), chosen, settings)
+    kept = _kept(records, CamStore(cams), chosen, ignore_below)
     rows = (
         (rule, chosen[rule], *_summary(c), *kept.get(rule, ()), str(rule not in WITHOUT_TRUTH).lower())
         for rule, c in confusions.items()
@@ -141,10 +143,10 @@ def _sweep(
 
 
 def _kept(
-    records: list[Record], store: CamStore, thresholds: dict[str, float], settings: CamSettings
+    records: list[Record], store: CamStore, thresholds: dict[str, float], ignore_below: float | None
 ) -> dict[str, tuple[float]]:
     """Return the percentage of pixels that the masks of each rule keep; nothing where they keep all."""
-    if settings.ignore_below is None:
+    if ignore_below is None:
         return {}
     kept, pixels = dict.fromkeys(thresholds, 0.0), 0
     for record in track(records, "kept pixels"):
@@ -152,7 +154,7 @@ def _kept(
         area = record.size[0] * record.size[1]
         pixels += area
         for rule, threshold in thresholds.items():
-            kept[rule] += area * kept_share(scores, threshold, settings.ignore_below)
+            kept[rule] += area * kept_share(scores, threshold, ignore_below)
     return {rule: (100 * number / pixels,) for rule, number in kept.items()}
 
 

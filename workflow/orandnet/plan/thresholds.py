@@ -1,7 +1,6 @@
 """Where the thresholds of masks and labels come from, and on which scale a method's scores are looked at."""
 
 from orandnet.config.sections import Config
-from orandnet.evaluation.settings import CamSettings
 from orandnet.files.places import place
 from orandnet.plan.cams import refined_from
 from orandnet.pseudo_mask.settings import IRN_SUFFIX, TUNED, MethodSettings, OtsuSettings
@@ -34,12 +33,6 @@ def mask_settings(config: Config, method: str) -> MethodSettings:
     """Return what the pseudo masks of a method depend on."""
     made_of = otsu_settings(config, method)
     return config.pseudo_mask.for_method(method, made_of.form, made_of.members)
-
-
-def scoring_settings(config: Config, method: str) -> CamSettings:
-    """Return what the evaluation of a method's CAMs depends on."""
-    ignore_below = mask_settings(config, method).ignore_below
-    return CamSettings(**config.evaluation.model_dump(), ignore_below=ignore_below)
 
 
 def crf_settings(config: Config, method: str) -> CrfJob:

@@ -17,7 +17,7 @@ from orandnet.refinement.segments import segments_of
 
 MOST_SEGMENTS = 4096  # of an image; SAM's generator gives some hundred
 MOST_COVERS = 256  # times that they may cover the image, one over another
-MOST_JSON = 2**28  # bytes
+MOST_JSON = 2**26  # bytes
 GREY = ("L", "P", "I;16", "I")  # modes of Pillow whose numbers are those of the file
 
 Segments = list[np.ndarray]
