@@ -73,6 +73,8 @@ def test_images_without_a_file_are_named_and_changed_files_have_another_fingerpr
     folder.require(["a"])
     with pytest.raises(ValueError, match=r"no segments for 2 of 3 training images: b_sam\.json, c_sam\.json; make"):
         folder.require(["a", "b", "c"])
+    (tmp_path / "b_sam.json").symlink_to("nowhere")  # the reader will say so
+    folder.require(["a", "b"])
     before = folder.fingerprint()
     (tmp_path / "a_sam.json").write_text("[ ]")
     assert folder.fingerprint() != before

@@ -4,6 +4,7 @@ Looks at names, sizes and dates only, so that the workflow can ask before any jo
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class SegmentFolder:
             ValueError: with their number and the first of them.
         """
         ids = list(image_ids)
-        missing = [image_id for image_id in ids if not self.file_of(image_id).exists()]
+        missing = [image_id for image_id in ids if not os.path.lexists(self.file_of(image_id))]
         if missing:
             shown = ", ".join(self.file_of(image_id).name for image_id in missing[:SHOWN])
             raise ValueError(

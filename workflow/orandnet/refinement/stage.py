@@ -65,6 +65,7 @@ def sam(
         ValueError: if an image has no file of segments, or one that does not fit it.
     """
     folder = SegmentFolder(settings)
+    folder.require(record.image_id for record in _records(index, shard))
 
     def segments(record: Record, rgb: np.ndarray) -> Segments:
         return READERS[settings.format](folder.file_of(record.image_id), record.size)
@@ -119,8 +120,12 @@ def _threshold(settings: CrfJob | SamJob | SuperpixelJob, otsu: Path | None) -> 
     return read_thresholds(otsu).background_threshold
 
 
+def _records(index: Path, shard: str) -> list[Record]:
+    return shard_slice(read_index(index).subset("train_aug"), shard)
+
+
 def _write(index: Path, cams: list[Path], output: Path, shard: str, stride: int, refine: Refine) -> None:
-    records = shard_slice(read_index(index).subset("train_aug"), shard)
+    records = _records(index, shard)
     refined = _refined(records, CamStore(cams), stride, refine)
     write_shard(output, warned_if_flat(refined, "refinement"))
 
