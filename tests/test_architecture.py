@@ -35,6 +35,8 @@ IDEAS = [
     "irn.random_walk",
     "pseudo_mask.otsu",
     "pseudo_mask.threshold",
+    "refinement.segments",
+    "refinement.unaries",
     "segmenter.scale_schedule",
     "evaluation.confusion",
     "evaluation.sweep",
@@ -239,6 +241,7 @@ def test_what_the_rules_import_needs_no_package_of_the_jobs():
         "matplotlib",
         "pydensecrf",
         "pycocotools",
+        "skimage",
     }
     assert not heavy & set(done.stdout.split())
 

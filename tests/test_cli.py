@@ -176,7 +176,7 @@ def test_a_manifest_tells_what_was_made_from_what_and_at_what_cost(fusion):
     assert run(*arguments) == 0
     manifest = json.loads((outputs["or"].parent / "1-of-1.manifest.json").read_text())
     assert manifest["stage"] == "fusion"
-    assert manifest["settings"] == {"settings": {"offsets": {"vit": 0.15}, "clip": True}}
+    assert manifest["settings"] == {"settings": {"and": "product", "offsets": {"vit": 0.15}, "clip": True}}
     assert manifest["inputs"] == {"cams": {str(path): sha256(path) for path in shards}}
     assert manifest["outputs"] == {str(path): sha256(path) for path in outputs.values()}
     assert manifest["options"] == {"members": ["cnn", "vit"]}

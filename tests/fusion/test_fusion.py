@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from orandnet.crf.dense_crf import CrfSettings
 from orandnet.files.store import CamStore, write_shard
-from orandnet.fusion import and_cam, mean_cam, or_cam, sum_cam
+from orandnet.fusion import and_cam, geometric_and_cam, mean_cam, or_cam, sum_cam
 from orandnet.fusion.members import align, offset_scores
 from orandnet.fusion.probability import OPERATORS
 from orandnet.fusion.settings import Settings
@@ -21,7 +21,7 @@ from orandnet.pseudo_mask.threshold import pseudo_mask
 from random_cams import random_cam, random_shard
 
 ROUNDING = 2.0**-22  # two float32 steps at 1
-FUSIONS = (or_cam, and_cam, mean_cam)
+FUSIONS = (or_cam, and_cam, geometric_and_cam, mean_cam)
 
 
 @st.composite
@@ -49,6 +49,21 @@ def test_the_mean_lies_between_and_and_or(cams):
     mean = np.asarray(mean_cam(*cams))
     assert (np.asarray(and_cam(*cams)) <= mean + ROUNDING).all()
     assert (mean <= np.asarray(or_cam(*cams)) + ROUNDING).all()
+
+
+@given(members())
+def test_the_geometric_and_lies_between_product_and_mean_and_is_the_root_of_the_product(cams):
+    geometric, product = np.asarray(geometric_and_cam(*cams)), np.asarray(and_cam(*cams))
+    assert (product <= geometric + ROUNDING).all()
+    assert (geometric <= np.asarray(mean_cam(*cams)) + ROUNDING).all()
+    np.testing.assert_allclose(geometric, np.asarray(product, dtype=np.float64) ** (1 / len(cams)), atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_members_that_agree_keep_their_level_in_the_geometric_and_whatever_their_number(number):
+    scores = np.linspace(0, 1, 11, dtype=np.float32)
+    np.testing.assert_allclose(geometric_and_cam(*[scores] * number), scores, atol=1e-6)
+    np.testing.assert_allclose(and_cam(*[scores] * number), scores**number, atol=1e-6)
 
 
 @given(members())
@@ -210,6 +225,15 @@ def test_the_stage_fuses_every_image_of_the_members(shards, tmp_path):
         assert cam.classes.tolist() == [1, 3]
         assert cam.size == (24, 33)
         np.testing.assert_allclose(cam.scores, fuse(*parts), atol=5e-4)
+
+
+def test_the_stage_fuses_four_members_by_the_and_that_is_asked_for(tmp_path):
+    shards = {name: random_shard(tmp_path / name / "1-of-1.npz", ["x1"]) for name in ("a", "b", "c", "d")}
+    parts = [CamStore([path])["x1"].scores for path in shards.values()]
+    for form, fuse in (("product", and_cam), ("geometric", geometric_and_cam)):
+        stores = fuse_shards(shards, tmp_path / form, Settings.model_validate({"and": form}))
+        np.testing.assert_allclose(stores["and"]["x1"].scores, fuse(*parts), atol=5e-4)
+        np.testing.assert_allclose(stores["or"]["x1"].scores, or_cam(*parts), atol=5e-4)
 
 
 @pytest.mark.parametrize("clip", [True, False])

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hostile.intruders import INTRUDERS, NO_MASKS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
+from hostile.intruders import INTRUDERS, NO_MASKS, NO_SEGMENT_MAPS, NO_SOFT_MASKS, SIZE, bytes_of, npy_header
 from orandnet.cam.clip.settings import ClipSettings
-from orandnet.dataset.index import PART_COLUMNS, write_rows
+from orandnet.dataset.index import PART_COLUMNS, read_rows, write_rows
 from orandnet.dataset.settings import MaskSettings
 from orandnet.dataset.stage import classes, images
+from orandnet.files.store import Cam, write_shard
 from voc_folder import write_voc
 
 LABELS = {"a1": ("cat",), "a2": ("dog",), "a3": ("cat", "dog")}
@@ -87,6 +88,36 @@ def import_predictions(folder: Path, kind: str) -> list[str]:
     return ["prediction", "import", *options, "--settings", json.dumps(settings)]
 
 
+def merge_segments(folder: Path, kind: str) -> list[str]:
+    """Write three images, their CAMs and good files of segments; return the command that merges them."""
+    import_cams(folder, "arrays")
+    rows = read_rows(folder / "index.csv")
+    for row in rows:
+        row["image"] = str(folder / f"{row['image_id']}.jpg")
+        Image.new("RGB", SIZE[::-1], (9, 99, 199)).save(row["image"])
+    write_rows(folder / "index.csv", rows, PART_COLUMNS)
+    cams = [
+        Cam(i, np.array([("cat", "dog").index(name) + 1 for name in names]), np.full((len(names), *SIZE), 0.6), SIZE)
+        for i, names in LABELS.items()
+    ]
+    write_shard(folder / "cams.npz", cams)
+    (folder / "segments").mkdir()
+    for image_id in LABELS:
+        SEGMENT_WRITERS[kind](folder / "segments" / image_id)
+    settings = {"path": str(folder / "segments"), "format": kind, "background_threshold": 0.5}
+    options = ["--index", str(folder / "index.csv"), "--cams", str(folder / "cams.npz")]
+    return ["refinement", "sam", *options, "--output", str(folder / "out/1.npz"), "--settings", json.dumps(settings)]
+
+
+SEGMENTS = np.arange(2)[:, None, None] == (np.arange(SIZE[1]) > 7)[None, None, :].repeat(SIZE[0], axis=1)
+RUNS = {"size": list(SIZE), "counts": [0, 8 * SIZE[0], 8 * SIZE[0]]}
+SEGMENT_WRITERS = {
+    "npz": lambda path: np.savez(path.with_suffix(".npz"), segments=SEGMENTS),
+    "coco_rle": lambda path: path.with_suffix(".json").write_text(json.dumps([{"segmentation": RUNS}])),
+    "id_png": lambda path: Image.fromarray(SEGMENTS[1].astype(np.uint16) + 300).save(path.with_suffix(".png")),
+}
+
+
 def write_soft(folder: Path, image_id: str, keys: np.ndarray, scores: np.ndarray) -> None:
     (folder / image_id).mkdir()
     for key, one in zip(keys, scores, strict=True):
@@ -133,15 +164,19 @@ PLACES = {
     "predicted mask": (lambda folder: import_predictions(folder, "png"), "predicted/a1.png"),
     "predicted logits": (lambda folder: import_predictions(folder, "logits"), "predicted/a1.npy"),
     "words": (clip_cams, "words.npz"),
+    "segment npz": (lambda folder: merge_segments(folder, "npz"), "segments/a1.npz"),
+    "segment runs": (lambda folder: merge_segments(folder, "coco_rle"), "segments/a1.json"),
+    "segment png": (lambda folder: merge_segments(folder, "id_png"), "segments/a1.png"),
 }
 INPUTS = ("words",)  # of the command itself, which are hashed whatever they are
-OF_ARRAYS = ("irn", "clip_es", "beco", "arrays", "predicted logits")
+OF_ARRAYS = ("irn", "clip_es", "beco", "arrays", "predicted logits", "segment npz")
 OF_PICTURES = {
     "image": {},
     "mask": NO_MASKS,
     "hard_png": NO_MASKS,
     "predicted mask": NO_MASKS,
     "soft_png": NO_SOFT_MASKS,
+    "segment png": NO_SEGMENT_MAPS,
 }
 
 
@@ -153,7 +188,9 @@ def intruded() -> Iterator[Case]:
             words = intruder.as_picture
             if place in OF_ARRAYS and not words.startswith("is a "):
                 words = intruder.as_array.replace(".np", ".pt" if place == "beco" else ".np")
-            if name == "a folder" and place not in ("image", "mask", "soft_png"):
+            if place == "segment runs" and not words.startswith("is a "):
+                words = "a1.json: "
+            if name == "a folder" and place not in ("image", "mask", "soft_png") and not place.startswith("segment"):
                 whose = "val" if place.startswith("predicted") else "training"
                 words = f"none for 1 of 3 {whose} images: a1"  # an import looks for files among files
             yield Case(f"{place}: {name}", placed(good, file, intruder.put), (Path(file).name[:2], words))
@@ -338,11 +375,56 @@ FEATURES = {
     "a scale of nan": (plain(**WORDS | {"scale": np.nan}), "write the factor of the cosines"),
     "one class less": (plain(**WORDS | {"names": ["cat", "cow", "sky"]}), "has no features of the class 'dog'"),
 }
+SEGMENT_ARRAYS = {
+    "a header of 4 TB": (members(segments=npy_header((10**6, 10**6), "|b1")), "takes 1000000000000 bytes"),
+    "more maps than fit": (
+        members(zipfile.ZIP_DEFLATED, segments=npy(np.zeros((9000, *SIZE), np.uint8))),
+        "unpacks to 1728128 bytes",
+    ),
+    "another size": (plain(segments=np.zeros((2, 5, 5), bool)), "segments is an array of bool (2, 5, 5)"),
+    "numbers with a fraction": (plain(segments=np.zeros((2, *SIZE))), "segments is an array of float64"),
+    "objects": (plain(segments=np.array([None])), "holds Python objects"),
+    "another name": (plain(masks=SEGMENTS), "has the arrays ['masks'], not segments"),
+    "the image 300 times": (plain(segments=np.ones((300, *SIZE), bool)), "cover the image more than 256 times"),
+}
+
+
+def records(*segmentations: object) -> Callable[[Path], None]:
+    return bytes_of(json.dumps([{"segmentation": one} for one in segmentations]).encode())
+
+
+RUN_LENGTHS = {
+    "another size": (records(RUNS | {"size": [5, 5]}), "segment 0 cannot be read (its size is [5, 5]"),
+    "a size of a million": (records({"size": [10**6, 10**6], "counts": [0, 10**12]}), "its size is"),
+    "runs beyond the image": (records(RUNS | {"counts": [0, 10**12]}), "add up to 1000000000000, not to 192 pixels"),
+    "negative runs": (records(RUNS | {"counts": [-8, 200]}), "add up to"),
+    "no runs": (records(RUNS | {"counts": []}), "cannot be read"),
+    "damaged runs": (records(RUNS | {"counts": "o" * 99}), "its run lengths are damaged"),
+    "text of runs": (records(RUNS | {"counts": ["a"]}), "cannot be read"),
+    "a polygon": (records([[1, 1, 5, 1, 5, 5]]), "segment 0 cannot be read"),
+    "no segmentation": (bytes_of(b"[{}]"), "segment 0 cannot be read ('segmentation')"),
+    "a number": (bytes_of(b"1"), "holds no list of records"),
+    "a dict of other things": (bytes_of(b'{"masks": []}'), "holds no list of records"),
+    "lists in lists": (bytes_of(b"[" * 10**6), "is no JSON"),
+    "no JSON": (bytes_of(b"{"), "is no JSON"),
+    "letters that are none": (bytes_of(b"\xff\xfe\0\xd8"), "is no JSON"),
+    "too many records": (bytes_of(b"[" + b"{}," * 5000 + b"{}]"), "has 5001 segments, at most 4096"),
+    "the image 300 times": (records(*[RUNS | {"counts": [0, 192]}] * 300), "cover the image more than 256 times"),
+}
 
 
 def arrays() -> Iterator[Case]:
-    """Archives and pickles that ask for more than there is."""
-    for kind, table in (("arrays", ARRAYS), ("irn", PICKLES), ("clip_es", DUMPS), ("beco", TORCH), ("words", FEATURES)):
+    """Archives, pickles and run lengths that ask for more than there is."""
+    tables = {
+        "arrays": ARRAYS,
+        "irn": PICKLES,
+        "clip_es": DUMPS,
+        "beco": TORCH,
+        "words": FEATURES,
+        "segment npz": SEGMENT_ARRAYS,
+        "segment runs": RUN_LENGTHS,
+    }
+    for kind, table in tables.items():
         good, file = PLACES[kind]
         for name, (put, words) in table.items():
             yield Case(f"{kind}: {name}", placed(good, file, put), (Path(file).name, words))

@@ -134,3 +134,12 @@ NO_SOFT_MASKS = {name: NO_MASKS[name] for name in ("JPEG", "WebP")} | {
     "a TIFF of two pages": Intruder(bytes_of(pages("TIFF")), "it holds TIFF"),
     "a palette": Intruder(bytes_of(encoded("PNG", "P")), "is of mode P"),
 }
+# as a map of numbers, which may have 16 bits
+NO_SEGMENT_MAPS = {
+    name: NO_MASKS[name]._replace(as_picture="is not of 8 or 16 bits")
+    for name in ("two bits", "four bits", "one bit", "colours", "grey and transparency")
+} | {
+    "JPEG": NO_MASKS["JPEG"],
+    "a TIFF of two pages": NO_SOFT_MASKS["a TIFF of two pages"],
+    "another size": Intruder(bytes_of(png(5, 5, rows=bytes(30))), "the image (12, 16)"),
+}

@@ -40,6 +40,7 @@ from orandnet.files.pickle_reader import read_pickled_npy
 from orandnet.files.store import CamStore
 from orandnet.prediction.foreign import mask_of
 from orandnet.prediction.settings import ImportSettings as PredictionSettings
+from orandnet.refinement.segment_formats import READERS as SEGMENT_READERS
 from random_cams import random_shard
 
 EXAMPLES = int(os.environ.get("ORANDNET_FUZZ_EXAMPLES", 40))  # of each reader
@@ -130,6 +131,14 @@ def annotations(path):
         assert told is None or told.startswith(picture.file_name)  # the annotations' own name of the image
 
 
+def segments(kind):
+    def read(path):
+        for segment in SEGMENT_READERS[kind](path, (9, 7)):
+            assert 0 <= segment.min() <= segment.max() < 63
+
+    return read
+
+
 # reader -> seeds that are damaged, ending of the file's name
 PICTURES = [encoded(kind, mode) for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP") for mode in ("L", "RGB")]
 NUMPY = npy_header((), "|O")
@@ -172,6 +181,13 @@ READERS_OF_BYTES = {
         ],
         ".npy",
     ),
+    "segment npz": (
+        segments("npz"),
+        [saved(lambda file: np.savez_compressed(file, segments=np.ones((2, 9, 7), bool)))],
+        ".npz",
+    ),
+    "segment runs": (segments("coco_rle"), [json.dumps(COCO["annotations"][1:]).encode()], ".json"),
+    "segment png": (segments("id_png"), [encode_mask(np.eye(9, 7, dtype=np.uint8))], ".png"),
     "coco": (annotations, [json.dumps(COCO).encode()], ".json"),
     "weights": (
         load_weights,

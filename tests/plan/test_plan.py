@@ -8,7 +8,7 @@ import yaml
 from checkout import ROOT, TINY
 from orandnet.config.sections import deep_update, load
 from orandnet.files.places import PLACES, origin_of, place
-from orandnet.plan import artifacts, cams, jobs, names, page, targets, trainings
+from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 from orandnet.plan.changes import changed_settings
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
@@ -28,6 +28,36 @@ def test_a_method_has_one_store():
     assert cams.cam_shard(plan, "naive", 0, "2-of-2") == "results/tiny/fusion/naive/seed0/mean/2-of-2.npz"
     assert cams.cam_shard(plan, "mixed", 0, "2-of-2") == "results/tiny/fusion/mixed/seed0/and/2-of-2.npz"
     assert cams.cam_shards(plan, "ours+irn", 1) == [f"results/tiny/irn/ours/seed1/walk/{i}-of-2.npz" for i in (1, 2)]
+
+
+def test_a_refined_method_has_a_store_and_a_place_in_tables_plots_and_panels():
+    refinement = {"crf": {"cams": ["ours", "ours+irn", "ours-and"]}, "superpixels": {"cams": ["vit"]}}
+    plan = config(sources=OWN, refinement=refinement, segmenter={"methods": {"crf": "ours+crf"}})
+    assert cams.cam_shard(plan, "ours+irn+crf", 1, "1-of-2") == "results/tiny/refinement/ours+irn+crf/seed1/1-of-2.npz"
+    assert cams.unrefined_shard(plan, "ours+crf", 1, "1-of-2") == "results/tiny/orandnet/ours/seed1/cam/1-of-2.npz"
+    assert plan.table1_methods == [
+        *("resnet50", "vit", "vit+superpixels", "own", "naive"),
+        *("ours", "ours+crf", "ours+irn", "ours+irn+crf", "ours-and+crf"),
+    ]
+    assert cams.curve_methods(plan, "ours")[-4:] == ["ours", "ours+crf", "ours+irn", "ours+irn+crf"]
+    assert cams.panel_methods(plan, "ours") == ["ours", "ours+crf", "ours+irn", "ours+irn+crf"]
+    assert trainings.segmenter_masks(plan, "crf", 0)[0] == "results/tiny/pseudo_mask/ours+crf/seed0/1-of-2.csv"
+    assert names.refined_by(plan, "crf") == ["ours+crf", "ours+irn+crf", "ours-and+crf"]
+    assert page.page_settings(plan).segmentation_rows["crf"].naive == "naive"
+    found = [path.removeprefix("results/tiny/") for path in jobs.made(plan)]
+    assert found.index("pseudo_mask/ours/seed0/otsu.json") < found.index("refinement/ours+crf/seed0/1-of-2.npz")
+    assert "evaluation/cam/vit+superpixels/seed0/summary.csv" in found
+    own = config(sources=OWN, seeds=[0, 1], refinement={"crf": {"cams": ["own"]}})
+    assert cams.seeds_of(own, "own+crf") == [0]
+    known = re.compile("|".join(re.escape(pattern).replace(r"\*", "[^/]+") for pattern in artifacts.planned(plan)))
+    made = {path for path in found if "manifest" not in path}
+    assert {path for path in made if not known.fullmatch(path)} == set()
+
+
+def test_rows_are_compared_with_rows_that_are_refined_alike():
+    plan = config(refinement={"crf": {"cams": ["ours", "vit", "naive"]}})
+    row = page.page_settings(plan).mask_rows["ours+crf"]
+    assert (row.members, row.naive) == (("vit+crf",), "naive+crf")
 
 
 def test_members_may_be_imported_or_trained_with_another_seed():
@@ -251,3 +281,16 @@ def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
     assert (first.ensemble, first.member) == ("ours+irn", "resnet50+irn")
     assert (first.ensemble_row, first.member_row, second.member_row) == ("ours", "irn", None)
     assert (second.ensemble_rule, second.member_rule) == ("otsu", "fixed")
+
+
+def test_the_overlay_of_members_fuses_two_three_and_four_by_both_ands():
+    demo, overlay = (
+        yaml.safe_load((ROOT / name).read_text()) for name in ("config.yaml", "config/overlays/members.yaml")
+    )
+    plan = load(deep_update(demo, overlay))
+    for name, number in (("ours", 2), ("three", 3), ("four", 4)):
+        assert len(cams.member_shards(plan, name, 0, "1-of-1")) == number
+        assert thresholds.otsu_settings(plan, name).form == "product"
+        assert plan.ensembles[f"{name}_geometric"].members == plan.ensembles[name].members
+        assert thresholds.otsu_settings(plan, f"{name}_geometric").form == "single"
+    assert {"ours+crf", "four+superpixels"} <= {*plan.table1_methods}

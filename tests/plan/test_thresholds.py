@@ -29,6 +29,11 @@ def config(**changes):
         ("added", "sum", 2),
         ("added+irn", "single", 1),
         ("official", "single", 1),
+        ("level", "single", 1),
+        ("level-and", "single", 1),
+        ("level-or", "union", 2),
+        ("ours+crf", "single", 1),
+        ("ours-and+superpixels", "single", 1),
     ],
 )
 def test_scores_are_looked_at_on_the_scale_of_the_members(method, form, members):
@@ -39,7 +44,9 @@ def test_scores_are_looked_at_on_the_scale_of_the_members(method, form, members)
             "both": {"members": two, "output": "or"},
             "added": {"members": two, "output": "sum"},
             "official": {"members": two, "orandnet": {"loss": "official_softmax", "training": {"batch_size": 1}}},
+            "level": {"members": two, "fusion": {"and": "geometric"}},
         },
+        refinement={"crf": {"cams": ["ours"]}, "superpixels": {"cams": ["ours-and"]}},
         orandnet={"crop_size": None, "training": {"batch_size": 1}},
     )
     found = thresholds.otsu_settings(plan, method)
@@ -59,3 +66,38 @@ def test_masks_read_the_thresholds_of_their_rule_and_labels_those_that_are_not_n
     tuned = config(pseudo_mask={"threshold_rule": "best_miou", "overrides": {"resnet50": 0.2}})
     assert thresholds.otsu_of_masks(tuned, "vit", 2) == thresholds.curve_of_masks(tuned, "resnet50", 2) == []
     assert thresholds.curve_of_masks(tuned, "vit", 2) == ["results/tiny/evaluation/cam/vit/seed2/curve.csv"]
+
+
+def refined(**changes):
+    return config(refinement={"crf": {"cams": ["ours", "vit"]}, "superpixels": {"cams": ["vit"]}}, **changes)
+
+
+def test_a_refinement_starts_from_the_threshold_that_the_masks_have_without_ground_truth():
+    plan, otsu = refined(), ["results/tiny/pseudo_mask/vit/seed2/otsu.json"]
+    assert thresholds.otsu_of_refinement(plan, "vit+crf", 2) == otsu
+    assert thresholds.otsu_of_refinement(plan, "vit+superpixels", 2) == otsu
+    assert thresholds.crf_settings(plan, "vit+crf").background_threshold is None
+    of_ours = thresholds.crf_settings(plan, "ours+crf")
+    assert (of_ours.form, of_ours.members) == ("product", 2)
+    tuned = refined(pseudo_mask={"threshold_rule": "best_miou"})
+    assert thresholds.otsu_of_refinement(tuned, "vit+crf", 2) == otsu  # true masks reach no CAM
+    fixed = refined(pseudo_mask={"overrides": {"vit": 0.3}})
+    assert thresholds.otsu_of_refinement(fixed, "vit+crf", 2) == []
+    assert thresholds.crf_settings(fixed, "vit+crf").background_threshold == 0.3
+    assert thresholds.superpixel_settings(fixed, "vit+superpixels").background_threshold == 0.3
+
+
+def test_the_crf_of_clip_es_asks_for_no_threshold_and_other_keys_win_over_the_preset():
+    plan = config(refinement={"crf": {"cams": ["vit"], "preset": "clip_es", "bilateral_srgb": 9}})
+    found = thresholds.crf_settings(plan, "vit+crf")
+    assert thresholds.otsu_of_refinement(plan, "vit+crf", 0) == []
+    terms = (found.gaussian_sxy, found.gaussian_compat, found.bilateral_sxy, found.bilateral_srgb)
+    assert (found.background, found.alpha, *terms) == ("power", 1, 1, 3, 67, 9)
+    assert (found.bilateral_compat, found.iterations, found.background_threshold) == (4, 10, None)
+
+
+def test_a_preset_and_its_values_written_out_are_one_config():
+    short = config(refinement={"crf": {"cams": ["vit"], "preset": "clip_es"}})
+    values = short.refinement.crf.model_dump() | {"preset": None}
+    written = config(refinement={"crf": values})
+    assert thresholds.crf_settings(short, "vit+crf") == thresholds.crf_settings(written, "vit+crf")

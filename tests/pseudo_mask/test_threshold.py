@@ -15,8 +15,8 @@ from orandnet.files.store import Cam, write_shard
 from orandnet.files.thresholds import read_thresholds
 from orandnet.job.warnings import collected_warnings
 from orandnet.pseudo_mask import stage
-from orandnet.pseudo_mask.settings import MethodSettings, OtsuSettings, Settings
-from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
+from orandnet.pseudo_mask.settings import POWER_THRESHOLDS, MethodSettings, OtsuSettings, Settings
+from orandnet.pseudo_mask.threshold import Curve, confidence, pseudo_mask, select_threshold, without_doubtful
 
 UNIT = st.floats(0, 1, width=32)
 
@@ -99,6 +99,48 @@ def test_settings_resolve_to_one_method():
         Settings(overrides={"vit": 1.5})
 
 
+@pytest.mark.parametrize("alpha", [1, 2])
+@given(scores=arrays(np.float64, (2, 3, 3), elements=st.floats(0, 1)))
+def test_a_background_of_a_power_is_a_threshold(alpha, scores):
+    limit = POWER_THRESHOLDS[alpha]
+    assert limit == pytest.approx((1 - limit) ** alpha)
+    background = (1 - scores.max(axis=0, keepdims=True)) ** alpha
+    expected = np.array([0, 3, 5])[np.concatenate([background, scores]).argmax(axis=0)]
+    found = pseudo_mask(scores, [3, 5], background_threshold=limit)
+    clear = np.abs(scores.max(axis=0) - limit) > 1e-9
+    np.testing.assert_array_equal(found[clear], expected[clear])
+
+
+def test_a_background_of_a_power_is_on_the_scale_of_the_members_and_yields_to_a_number():
+    settings = Settings(background="power", alpha=2, overrides={"vit": 0.1})
+    plain, product = settings.for_method("ours"), settings.for_method("ours", "product", 2)
+    assert (plain.threshold_rule, plain.background_threshold) == ("fixed", POWER_THRESHOLDS[2])
+    assert product.background_threshold == pytest.approx(POWER_THRESHOLDS[2] ** 2)
+    assert settings.for_method("vit").background_threshold == 0.1
+    assert settings.for_method("sum3", "sum", 3).background_threshold > 1
+    assert settings.for_method("ours+crf").threshold_rule == "otsu"  # the CRF has seen a background
+
+
+def test_refined_scores_have_even_odds_at_one_half_and_only_a_crf_doubts():
+    settings = Settings(threshold_rule="fixed", ignore_below=0.95)
+    for method in ("ours+crf", "ours+sam", "ours+irn+superpixels"):
+        assert settings.for_method(method).background_threshold == 0.5
+    assert settings.for_method("ours+crf").ignore_below == 0.95
+    assert settings.for_method("ours").ignore_below is settings.for_method("ours+sam").ignore_below is None
+
+
+def test_the_probability_of_the_class_in_the_argmax_by_hand():
+    scores = np.array([[[0.0, 0.2, 0.5, 0.8, 1.0]], [[0.0, 0.0, 0.0, 0.4, 0.0]]])
+    even = confidence(scores, background_threshold=0.5)
+    np.testing.assert_allclose(even, [[1, 0.8, 0.5, 0.8 / 1.4, 1]])
+    third = confidence(scores, background_threshold=0.25)
+    np.testing.assert_allclose(third[0, :3], [1, 0.8 / 3 / (0.8 / 3 + 0.2), 0.75])
+    np.testing.assert_array_equal(confidence(np.zeros((0, 2, 2)), background_threshold=0.5), 1)
+    assert np.isfinite(confidence(scores, background_threshold=0.0)).all()
+    mask = np.array([[0, 0, 3, 3, 5]], dtype=np.uint8)
+    np.testing.assert_array_equal(without_doubtful(mask, even, 0.8), [[0, 0, 255, 255, 5]])
+
+
 FIXED = MethodSettings(threshold_rule="fixed")
 
 
@@ -139,6 +181,18 @@ def test_the_stage_writes_masks_of_the_image_size_and_how_they_were_made(run):
     assert choice["tuned_on_ground_truth"] is False
     assert choice["background_threshold"] == 0.25
     assert choice["foreground_share"] == np.count_nonzero(mask) / 64
+
+
+def test_the_stage_ignores_what_is_doubtful_and_tells_how_much_it_kept(run, capsys):
+    settings = MethodSettings(threshold_rule="fixed", background_threshold=0.5, ignore_below=0.95)
+    mask, choice = run(1.0, settings)
+    assert set(np.unique(mask)) == {0, 2, 255}
+    whole, _ = run(1.0, settings.model_copy(update={"ignore_below": None}))
+    np.testing.assert_array_equal(mask[mask != 255], whole[mask != 255])
+    assert choice["kept_share"] == np.mean(mask != 255)
+    assert choice["foreground_share"] == np.mean(whole == 2)
+    run(0.6, MethodSettings(threshold_rule="fixed", background_threshold=0.9, ignore_below=0.999999))
+    assert "ignore_below" not in capsys.readouterr().err  # the lower half is surely background
 
 
 def test_the_stage_takes_the_threshold_from_the_curve_and_says_so(run, tmp_path):

@@ -150,6 +150,20 @@ def test_predictions_of_other_programs_follow_the_measured_rows_of_table_2(make,
     assert "without a stage: predictions of other programs" in screen.getvalue()
 
 
+def test_table_1_tells_how_much_masks_keep_where_some_ignore_pixels(make, results):
+    for path in results["summaries"][2:]:  # of ours
+        header, *lines = path.read_text().splitlines()
+        path.write_text("\n".join([f"{header},kept", *(f"{line},80.5" for line in lines)]) + "\n")
+    table = make(pseudo_mask_methods=("ours", "vit"))[0]
+    rows = read_csv(table)
+    assert ",recall_sd,kept,kept_sd,num_seeds," in ",".join(rows[0])
+    assert {(row["method"], float(row["kept"])) for row in rows} == {("ours", 80.5), ("vit", 100)}
+    screen = io.StringIO()
+    print_tables([table], Console(file=screen, width=160))
+    assert " kept " in screen.getvalue()
+    assert "kept: share of the pixels that the masks do not ignore (pseudo_mask.ignore_below)" in screen.getvalue()
+
+
 def test_table_2_has_measured_rows_first_and_then_the_literature(make):
     rows = read_csv(make(segmentation_methods=("fsss", "irn", "ours"), published=True)[1])
     assert [row["method"] for row in rows[:4]] == ["fsss", "irn", "ours", "EDAM (Wu et al. 2021)"]

@@ -15,7 +15,7 @@ from voc_folder import SPLITS, write_voc
 
 pytestmark = pytest.mark.pipeline
 
-IMPORT_NAMES = {"pillow": "PIL", "pydensecrf2": "pydensecrf", "pyyaml": "yaml"}
+IMPORT_NAMES = {"pillow": "PIL", "pydensecrf2": "pydensecrf", "pyyaml": "yaml", "scikit-image": "skimage"}
 OF_SNAKEMAKE = {"pydantic", "yaml"}  # packages that it needs itself
 # answers what Snakemake asks before it plans; there is no conda where the tests run
 CONDA = """#!/bin/sh

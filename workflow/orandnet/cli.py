@@ -29,6 +29,7 @@ STAGES = {
     "fusion": "fuse the members' CAMs by OR, AND, MEAN or SUM",
     "orandnet": "train ORANDNet, and refine CAMs with it",
     "irn": "make inter-pixel labels, train the boundary network, spread CAMs by a random walk",
+    "refinement": "refine CAMs by a dense CRF, or by segments, without training",
     "pseudo_mask": "turn CAMs into pseudo masks",
     "segmenter": "train DeepLabv1",
     "prediction": "segment images",

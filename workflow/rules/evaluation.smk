@@ -1,3 +1,8 @@
+def ignore_below(wildcards):
+    probability = thresholds.mask_settings(CONFIG, wildcards.method).ignore_below
+    return "" if probability is None else f"--ignore-below {probability}"
+
+
 rule evaluation_cam:
     input:
         index=place("dataset_images", part="train_aug"),
@@ -19,14 +24,15 @@ rule evaluation_cam:
         runtime=growing(60),
     params:
         # the rule `fixed` scores the threshold that pseudo masks of this method are made with
-        background_threshold=lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method).background_threshold,
+        background_threshold=lambda wildcards: thresholds.mask_settings(CONFIG, wildcards.method).background_threshold,
+        ignore_below=ignore_below,
         settings=settings(lambda wildcards: CONFIG.evaluation),
         code=code("evaluation"),
     shell:
         "orandnet evaluation cam --index {input.index:q} --ground-truth {input.ground_truth:q} --cams {input.cams:q}"
         " --otsu {input.otsu:q}"
         " --output {output.summary:q} --curve-output {output.curve:q} --per-class-output {output.per_class:q}"
-        " --background-threshold {params.background_threshold} --settings {params.settings:q} &> {log:q}"
+        " --background-threshold {params.background_threshold} {params.ignore_below} --settings {params.settings:q} &> {log:q}"
 
 
 rule evaluation_prediction:

@@ -8,6 +8,7 @@ from orandnet.files.manifest import manifest_path
 from orandnet.files.places import IMPORTED, events, first_shards, history, place, training_manifest
 from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 from orandnet.prediction.import_folder import prediction_folder
+from orandnet.refinement.segment_folder import SegmentFolder
 
 SHARDS, PREDICTION_SHARDS = cams.shards(CONFIG), targets.prediction_shards(CONFIG)
 # an order and no data: what waits for the check of the whole data set never runs again because of it
@@ -65,6 +66,22 @@ PREDICTION_FINGERPRINTS = import_fingerprints(
     "val",
     "val images",
 )
+
+
+def segment_fingerprint():
+    """Return a fingerprint of the segments' files, after a check that each training image has one; nothing without."""
+    section = CONFIG.refinement.sam
+    if not section.cams:
+        return ""
+    try:
+        folder = SegmentFolder(section)
+        folder.require(training_ids(CONFIG.dataset))
+    except ValueError as error:
+        raise WorkflowError(f"refinement.sam: {error}") from None
+    return folder.fingerprint()
+
+
+SEGMENT_FINGERPRINT = segment_fingerprint()
 
 
 wildcard_constraints:

@@ -45,7 +45,7 @@ rule pseudo_mask:
     params:
         otsu=lambda wildcards, input: option("--otsu", input.otsu),
         curve=lambda wildcards, input: option("--curve", input.curve),
-        settings=settings(lambda wildcards: CONFIG.pseudo_mask.for_method(wildcards.method)),
+        settings=settings(planned(thresholds.mask_settings)),
         code=code("pseudo_mask"),
     shell:
         "orandnet pseudo_mask --index {input.index:q} --cams {input.cams:q} {params.otsu} {input.otsu:q}"

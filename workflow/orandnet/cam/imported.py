@@ -4,7 +4,6 @@ numpy and PIL only, so that an import does not wait for torch.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from orandnet.dataset.problems import refuse
 from orandnet.files.files_by_image import FilesByImage
 from orandnet.files.store import Cam
 from orandnet.maps import FLAT
-from orandnet.maps.grid import covers, grid_shape, resize_scores
+from orandnet.maps.grid import averaged, covers, grid_shape, resize_scores
 
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
 SHOWN = 10
@@ -105,18 +104,8 @@ def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if scores.shape[1] < shape[0] or scores.shape[2] < shape[1]:
         resized = resize_scores(scores, shape)
     else:
-        rows, columns = (_overlaps(*sides) for sides in zip(shape, scores.shape[1:], strict=True))
-        resized = np.matmul(rows, np.matmul(scores, columns.T))
+        resized = averaged(scores, shape)
     return resized.clip(scores.min(), scores.max())
-
-
-@lru_cache(maxsize=256)
-def _overlaps(cells: int, pixels: int) -> np.ndarray:
-    """Return the (cells, pixels) float32 share that each pixel has in each of the cells that divide a side evenly."""
-    edges = np.arange(cells + 1)[:, None] * (pixels / cells)
-    left = np.arange(pixels)
-    shares = np.minimum(edges[1:], left + 1) - np.maximum(edges[:-1], left)
-    return (shares.clip(min=0) * (cells / pixels)).astype(np.float32)
 
 
 def _within(scores: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ def contradictions(config) -> Iterator[str]:
         yield from unfit_clip(config, name)
     yield from _unfit_sources(config)
     yield from _unmade_cams(config)
+    yield from _unrefined_cams(config)
     if not config.dataset.scored:
         yield from _without_masks(config)
     yield from _repeated_or_empty(config)
@@ -109,6 +110,14 @@ def _unmade_cams(config):
                 f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
                 f"{config.cam_methods}."
             )
+
+
+def _unrefined_cams(config):
+    for kind in type(config.refinement).model_fields:
+        for cam in getattr(config.refinement, kind).cams:
+            if cam not in config.unrefined_methods:
+                known = config.unrefined_methods
+                yield f"refinement.{kind}.cams: {cam!r} is not made by this run; choose from {known}."
 
 
 def _without_masks(config):

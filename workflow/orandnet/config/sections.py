@@ -25,6 +25,7 @@ from orandnet.prediction.settings import ImportSettings as PredictionImportSetti
 from orandnet.prediction.settings import Settings as PredictionSettings
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.pseudo_mask.settings import Settings as PseudoMaskSettings
+from orandnet.refinement.settings import Settings as RefinementSettings
 from orandnet.report.settings import Settings as ReportSettings
 from orandnet.segmenter.settings import Settings as SegmenterSettings
 from orandnet.settings import LONGEST_NAME, MOST_SHARDS, Name, Section
@@ -86,6 +87,7 @@ class Config(Section):
     fusion: FusionSettings = Field(FusionSettings(), description="OR, AND and MEAN of every ensemble")
     orandnet: OrandnetSettings = Field(OrandnetSettings(), description="ORANDNet of every ensemble")
     irn: IrnSection = Field(IrnSection(), description="refinement by inter-pixel relations")
+    refinement: RefinementSettings = Field(RefinementSettings(), description="refinement of CAMs without training")
     pseudo_mask: PseudoMaskSettings = Field(PseudoMaskSettings(), description="background thresholds")
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="DeepLabv1")
     prediction: PredictionSettings = Field(PredictionSettings(), description="inference of the segmenters")
@@ -187,20 +189,33 @@ class Config(Section):
         return self.submission.model_copy(update=defaults | chosen)
 
     @property
-    def cam_methods(self) -> list[str]:
-        """Return all methods that have a CAM store, in the order of the tables."""
+    def unrefined_methods(self) -> list[str]:
+        """Return the methods that the section refinement can refine: all others that have a CAM store."""
         refined = [name for name, ensemble in self.ensembles.items() if ensemble.output == "orandnet"]
         parts = [f"{name}-{operator}" for name in refined for operator in ("or", "and")]
         return [*self.sources, *self.ensembles, *parts, *(cam + IRN_SUFFIX for cam in self.irn.cams)]
 
     @property
+    def cam_methods(self) -> list[str]:
+        """Return all methods that have a CAM store, in the order of the tables."""
+        return [*self.unrefined_methods, *self.refinement.methods]
+
+    @property
     def table1_methods(self) -> list[str]:
-        """Return the rows of table 1: sources, naive ensembles, then each ensemble and its IRN form."""
+        """Return the rows of table 1: sources, naive ensembles, then each ensemble and its IRN form.
+
+        Behind each of them stands what the section refinement makes of it; what it makes of other maps comes last.
+        """
         refined = [name for name, ensemble in self.ensembles.items() if ensemble.output == "orandnet"]
         rows = [*self.sources, *(name for name in self.ensembles if name not in refined)]
         for name in refined:
             rows += [name, name + IRN_SUFFIX] if name in self.irn.cams else [name]
-        return rows
+        forms = [form for row in rows for form in (row, *self.refined_forms(row))]
+        return list(dict.fromkeys([*forms, *self.refinement.methods]))
+
+    def refined_forms(self, method: str) -> list[str]:
+        """Return what the section refinement makes of a method's CAM."""
+        return [form for form in self.refinement.methods if form.rpartition("+")[0] == method]
 
 
 def _merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:

@@ -17,6 +17,7 @@ from orandnet.evaluation.sweep import (
     confusion_by_threshold,
     curve_of,
     even_thresholds,
+    kept_share,
     thresholds_by_rule,
 )
 from orandnet.files.atomic import atomic_path
@@ -41,6 +42,7 @@ def cam(
     per_class_output: Path,
     settings: Settings,
     background_threshold: float,
+    ignore_below: float | None = None,
     split: str = "train",
 ) -> None:
     """Evaluate the masks of a CAM store at every background threshold.
@@ -50,12 +52,14 @@ def cam(
         ground_truth: ground_truth/<part>.json of the same images.
         cams: shards of the CAM store.
         otsu: otsu.json of the method: the threshold of the rule `otsu`.
-        output: summary (CSV), one row per threshold rule.
+        output: summary (CSV), one row per threshold rule; where masks ignore what is doubtful, also the share of the
+            pixels that is `kept`. The scores are those of all pixels.
         curve_output: mIoU, mean precision and mean recall by threshold (CSV), and the number of classes that are
             predicted there, over which the precision is the mean.
         per_class_output: the numbers of every class by threshold rule (CSV).
         settings: which thresholds.
         background_threshold: the threshold of the rule `fixed`.
+        ignore_below: pixels whose class is less probable are left out of the masks.
         split: images to evaluate.
     """
     images, grid = read_index(index), even_thresholds(settings.num_thresholds)
@@ -68,8 +72,10 @@ def cam(
     confusion_at = dict(zip(thresholds.tolist(), confusion, strict=True))
     chosen = thresholds_by_rule(curve, **free)
     confusions = {rule: confusion_at[at] for rule, at in chosen.items()}
+    kept = _kept(records, CamStore(cams), chosen, ignore_below)
     rows = (
-        (rule, chosen[rule], *_summary(c), str(rule not in WITHOUT_TRUTH).lower()) for rule, c in confusions.items()
+        (rule, chosen[rule], *_summary(c), *kept.get(rule, ()), str(rule not in WITHOUT_TRUTH).lower())
+        for rule, c in confusions.items()
     )
     _warn(confusions["otsu"], images, f"evaluation of CAMs on {split} at the threshold {free['otsu']:g}")
     tuned = {rule: at for rule, at in chosen.items() if rule not in WITHOUT_TRUTH}
@@ -77,7 +83,11 @@ def cam(
         warn(*doubt)
     columns = (column.tolist() for column in (*curve, predicted))
     _write(curve_output, (*curve._fields, "predicted_classes"), zip(*columns, strict=True))
-    _write(output, ("threshold_rule", "background_threshold", *SUMMARY, "tuned_on_ground_truth"), rows)
+    _write(
+        output,
+        ("threshold_rule", "background_threshold", *SUMMARY, *(["kept"] if kept else []), "tuned_on_ground_truth"),
+        rows,
+    )
     _write_per_class(per_class_output, "threshold_rule", images, confusions)
 
 
@@ -133,6 +143,22 @@ def _sweep(
             num_classes=images.num_classes,
         )
     return total
+
+
+def _kept(
+    records: list[Record], store: CamStore, thresholds: dict[str, float], ignore_below: float | None
+) -> dict[str, tuple[float]]:
+    """Return the percentage of pixels that the masks of each rule keep; nothing where they keep all."""
+    if ignore_below is None:
+        return {}
+    kept, pixels = dict.fromkeys(thresholds, 0.0), 0
+    for record in track(records, "kept pixels"):
+        scores = resize_scores(store[record.image_id].scores, record.size)
+        area = record.size[0] * record.size[1]
+        pixels += area
+        for rule, threshold in thresholds.items():
+            kept[rule] += area * kept_share(scores, threshold, ignore_below)
+    return {rule: (100 * number / pixels,) for rule, number in kept.items()}
 
 
 def _warn(confusion: np.ndarray, images: Index, what: str) -> None:

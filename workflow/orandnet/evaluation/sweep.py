@@ -14,6 +14,7 @@ from orandnet.pseudo_mask.threshold import (
     ThresholdRule,
     as_scores,
     check_classes,
+    confidence,
     select_threshold,
     strongest_class,
 )
@@ -109,6 +110,12 @@ def count_below(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
     searched = np.flatnonzero(counts == unclear)
     counts[searched] = np.searchsorted(ascending, values.ravel()[searched])
     return counts.reshape(values.shape)
+
+
+def kept_share(scores: np.ndarray, background_threshold: float, ignore_below: float) -> float:
+    """Return the share, in 0..1, of the pixels whose class in the arg-max is not less probable than `ignore_below`."""
+    probable = confidence(scores, background_threshold=background_threshold)
+    return float(np.count_nonzero(probable >= ignore_below) / probable.size)
 
 
 def curve_of(thresholds: np.ndarray, by_threshold: Scores) -> Curve:

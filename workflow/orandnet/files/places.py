@@ -27,6 +27,7 @@ PLACES = {
     "irn_labels": "irn/{cam}/seed{seed}/labels/{shard}.csv",
     "irn": "irn/{cam}/seed{seed}/weights.safetensors",
     "irn_walk": "irn/{cam}/seed{seed}/walk/{shard}.npz",
+    "refinement": "refinement/{method}/seed{seed}/{shard}.npz",
     "otsu": "pseudo_mask/{method}/seed{seed}/otsu.json",
     "pseudo_mask": "pseudo_mask/{method}/seed{seed}/{shard}.csv",
     "pseudo_mask_threshold": "pseudo_mask/{method}/seed{seed}/{shard}.threshold.json",
@@ -46,7 +47,7 @@ PLACES = {
 }
 IMPORTED = "imported"  # stands for the schedule of predictions that another program made
 # CAMs of any stage, all in one format
-STORES = ("cam", "cam_import", "cam_clip", "fusion", "orandnet_cam", "irn_walk")
+STORES = ("cam", "cam_import", "cam_clip", "fusion", "orandnet_cam", "irn_walk", "refinement")
 NETWORKS = ("classifier", "orandnet", "irn", "segmenter")
 MASKS = ("irn_labels", "pseudo_mask", "prediction")  # lists of masks that lie beside them
 _SHARD = re.compile(r"/([0-9]+)-of-([0-9]+)\.")

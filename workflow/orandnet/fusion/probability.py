@@ -6,6 +6,9 @@ A score in [0, 1] is read as the probability that the pixel shows the class. For
     or_cam(p_1 .. p_n)  = 1 - (1 - p_1) ... (1 - p_n)    at least one member sees the class: recall
     and_cam(p_1 .. p_n) = p_1 ... p_n                    all members see it: precision
 
+The level of the product falls as p^n. Its geometric mean, (p_1 ... p_n)^(1/n), is 0 where the product is, ranks the
+pixels of an image alike, and has the level of the members whatever their number: `geometric_and_cam`.
+
 Arrays are numpy or torch, float in [0, 1], all of one shape; so are the results, but for the sum.
 """
 
@@ -30,6 +33,15 @@ def and_cam(*cams):
     """Return the probability that all members see the class; ValueError as `or_cam`."""
     _check(cams)
     return _product(*cams)
+
+
+def geometric_and_cam(*cams):
+    """Return the geometric mean of the members: their AND on their own scale.
+
+    Raises:
+        ValueError: if no CAM is given or the shapes differ.
+    """
+    return and_cam(*cams) ** (1 / len(cams))
 
 
 def mean_cam(*cams):

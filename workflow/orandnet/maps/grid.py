@@ -64,3 +64,18 @@ def resize_scores(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     columns = _weights(scores.shape[2], shape[1])
     # without einsum: two matrix products, the smaller intermediate first
     return np.matmul(rows, np.matmul(scores, columns.T))
+
+
+@lru_cache(maxsize=256)
+def _overlaps(cells: int, pixels: int) -> np.ndarray:
+    """Return the (cells, pixels) float32 share that each pixel has in each of the cells that divide a side evenly."""
+    edges = np.arange(cells + 1)[:, None] * (pixels / cells)
+    left = np.arange(pixels)
+    shares = np.minimum(edges[1:], left + 1) - np.maximum(edges[:-1], left)
+    return (shares.clip(min=0) * (cells / pixels)).astype(np.float32)
+
+
+def averaged(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return (K, H, W) float scores averaged over the area of each of `shape` (h, w) cells, no more than there are."""
+    rows, columns = (_overlaps(*sides) for sides in zip(shape, scores.shape[1:], strict=True))
+    return np.matmul(rows, np.matmul(scores, columns.T))

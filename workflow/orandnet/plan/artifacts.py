@@ -98,6 +98,10 @@ def _refinement(config: Config) -> Iterator[tuple[str, str]]:
         for seed in config.seeds:
             yield _each(config, "irn", cam=cam, seed=seed)
             yield _each(config, "irn_walk", cam=cam, seed=seed, shard=shard)
+    for method in config.refinement.methods:
+        for seed in config.seeds:
+            yield _each(config, "refinement", method=method, seed=seed, shard=shard)
+            yield _each(config, "otsu", method=method.rpartition("+")[0], seed=seed)
 
 
 def _learnt_from(config: Config) -> set[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
 from orandnet.files.places import place
-from orandnet.pseudo_mask.settings import IRN_SUFFIX
+from orandnet.pseudo_mask.settings import IRN_SUFFIX, REFINED_SUFFIXES
 
 
 def shards(config: Config) -> list[str]:
@@ -17,8 +17,13 @@ def shard_names(number: int) -> list[str]:
 
 
 def cam_shard(config: Config, method: str, seed: int | str, shard: str) -> str:
-    """Return where a shard of a method's CAMs lies: of a source, an ensemble, an ensemble's part, or `<name>+irn`."""
+    """Return where a shard of a method's CAMs lies.
+
+    Of a source, an ensemble, an ensemble's part, `<name>+irn`, or one of these behind a refinement.
+    """
     where = {"run": config.run, "seed": seed, "shard": shard}
+    if method.endswith(REFINED_SUFFIXES):
+        return place("refinement", method=method, **where)
     if method.endswith(IRN_SUFFIX):
         return place("irn_walk", cam=method.removesuffix(IRN_SUFFIX), **where)
     name, _, operator = method.partition("-")
@@ -32,6 +37,16 @@ def cam_shard(config: Config, method: str, seed: int | str, shard: str) -> str:
     if operator == "orandnet":
         return place("orandnet_cam", ensemble=name, **where)
     return place("fusion", ensemble=name, operator=operator, **where)
+
+
+def refined_from(method: str) -> str | None:
+    """Return the method whose CAM a refinement starts from; None for a method that is none."""
+    return method.rpartition("+")[0] if method.endswith(REFINED_SUFFIXES) else None
+
+
+def unrefined_shard(config: Config, method: str, seed: int | str, shard: str) -> str:
+    """Return the shard of the CAMs that a refinement starts from."""
+    return cam_shard(config, refined_from(method), seed, shard)
 
 
 def cam_shards(config: Config, method: str, seed: int | str) -> list[str]:
@@ -51,8 +66,8 @@ def word_features(config: Config, source: str) -> str:
 
 
 def seeds_of(config: Config, method: str) -> list[int]:
-    """Return the seeds that a method's CAMs are evaluated for: an imported CAM and a CLIP's are the same for all."""
-    return config.seeds[:1] if method in config.untrained else config.seeds
+    """Return the seeds that a method's CAMs are evaluated for: one where no seed changes them, also refined."""
+    return config.seeds[:1] if (refined_from(method) or method) in config.untrained else config.seeds
 
 
 def refined_ensembles(config: Config) -> list[str]:
@@ -61,10 +76,15 @@ def refined_ensembles(config: Config) -> list[str]:
 
 
 def curve_methods(config: Config, ensemble: str) -> list[str]:
-    """Return the maps that belong in one plot: members, naive ensemble, OR, AND, ORANDNet, and its IRN form."""
-    refined = [ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else []
+    """Return the maps that belong in one plot: members, naive ensemble, OR, AND, ORANDNet, and its refined forms."""
     naive = [name] if (name := naive_of(config, ensemble)) else []
-    return [*sources_of(config, ensemble), *naive, f"{ensemble}-or", f"{ensemble}-and", ensemble, *refined]
+    return [
+        *sources_of(config, ensemble),
+        *naive,
+        f"{ensemble}-or",
+        f"{ensemble}-and",
+        *panel_methods(config, ensemble),
+    ]
 
 
 def sources_of(config: Config, ensemble: str) -> list[str]:
@@ -90,4 +110,5 @@ def gallery_methods(config: Config) -> list[str]:
 
 def panel_methods(config: Config, ensemble: str) -> list[str]:
     """Return the methods whose pseudo masks belong on one page of panels."""
-    return [ensemble, ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else [ensemble]
+    own = [ensemble, ensemble + IRN_SUFFIX] if ensemble in config.irn.cams else [ensemble]
+    return [form for method in own for form in (method, *config.refined_forms(method))]

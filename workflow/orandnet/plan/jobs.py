@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orandnet.config.sections import Config
 from orandnet.config.sources import split_member
 from orandnet.files.places import place
-from orandnet.plan.cams import cam_shards, gallery_methods, seeds_of, shards, word_features
+from orandnet.plan.cams import cam_shards, gallery_methods, refined_from, seeds_of, shards, word_features
 from orandnet.plan.targets import (
     cam_summaries,
     foreign_predictions,
@@ -15,7 +15,7 @@ from orandnet.plan.targets import (
     scored_parts,
     submissions,
 )
-from orandnet.plan.thresholds import otsu_of_labels, otsu_of_masks
+from orandnet.plan.thresholds import otsu_of_labels, otsu_of_masks, otsu_of_refinement
 from orandnet.plan.trainings import segmenter_masks, segmenters
 from orandnet.pseudo_mask.settings import IRN_SUFFIX
 from orandnet.segmenter.settings import GROUND_TRUTH
@@ -75,7 +75,10 @@ def _behind_segmenter(config: Config, method: str, schedule: str, seed: int) -> 
 def _behind_cam(config: Config, method: str, seed: int) -> Iterator[str]:
     """Yield the CAMs of a method, and all that they are made from."""
     stores = cam_shards(config, method, seed)
-    if method.endswith(IRN_SUFFIX):
+    if (unrefined := refined_from(method)) is not None:
+        yield from _behind_cam(config, unrefined, seed)
+        yield from otsu_of_refinement(config, method, seed)
+    elif method.endswith(IRN_SUFFIX):
         cam = method.removesuffix(IRN_SUFFIX)
         yield from _behind_cam(config, cam, seed)
         yield from _labels(config, cam, seed)

@@ -26,6 +26,11 @@ def trained_sources(config: Config, *, on_labels: bool) -> list[str]:
     ]
 
 
+def refined_by(config: Config, kind: str) -> list[str]:
+    """Return the methods that one kind of refinement makes: crf, sam or superpixels."""
+    return [method for method in config.refinement.methods if method.endswith(f"+{kind}")]
+
+
 def constraints(config: Config) -> dict[str, str]:
     """Return a regular expression for each wildcard of the workflow."""
     trained = [name for name in config.sources if name not in config.untrained]

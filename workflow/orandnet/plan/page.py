@@ -1,7 +1,7 @@
 """What the report's page and charts show, and what they are made from."""
 
 from orandnet.config.sections import Config
-from orandnet.plan.cams import curve_methods, naive_of, refined_ensembles, sources_of
+from orandnet.plan.cams import curve_methods, naive_of, refined_ensembles, refined_from, sources_of
 from orandnet.plan.changes import changed_settings
 from orandnet.plan.jobs import histories
 from orandnet.plan.targets import (
@@ -10,7 +10,7 @@ from orandnet.plan.targets import (
     report_settings,
 )
 from orandnet.plan.trainings import segmenters
-from orandnet.pseudo_mask.settings import IRN_SUFFIX
+from orandnet.pseudo_mask.settings import IRN_SUFFIX, REFINED_SUFFIXES
 from orandnet.report.settings import ChartSettings, Comparison, EnsembleParts, PageSettings
 from orandnet.segmenter.settings import GROUND_TRUTH
 
@@ -82,10 +82,11 @@ def _is_voc(config: Config) -> bool:
 
 
 def _mask_rows(config: Config) -> dict[str, Comparison]:
-    """Return what each ensemble's CAM is compared with: CAMs in the same form, before or after IRN."""
+    """Return what each ensemble's CAM is compared with: CAMs in the same form, refined alike or not at all."""
+    suffixes = [walked + suffix for walked in ("", IRN_SUFFIX) for suffix in ("", *REFINED_SUFFIXES)]
     rows = {}
     for name in refined_ensembles(config):
-        for suffix in ("", IRN_SUFFIX):
+        for suffix in suffixes:
             members = [member + suffix for member in sources_of(config, name)]
             naive = naive_of(config, name) + suffix
             known = config.cam_methods
@@ -96,7 +97,7 @@ def _mask_rows(config: Config) -> dict[str, Comparison]:
 
 def _segmentation_rows(config: Config) -> dict[str, Comparison]:
     """Return what each segmenter of an ensemble's masks is compared with: those on its members' and the naive masks."""
-    bases = {method: cam.removesuffix(IRN_SUFFIX) for method, cam in _masks(config).items()}
+    bases = {method: (refined_from(cam) or cam).removesuffix(IRN_SUFFIX) for method, cam in _masks(config).items()}
     return {
         method: Comparison(
             members=tuple(other for other, cam in bases.items() if cam in sources_of(config, base)),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orandnet.pseudo_mask import Form
+from orandnet.pseudo_mask import Form, from_members
 
 BINS = 1024  # of [0, 1]; a power of two, so that the edges are exact
 
@@ -44,15 +44,6 @@ def to_members(scores: np.ndarray, form: Form, members: int) -> np.ndarray:
     if form == "union":
         return 1 - (1 - scores) ** (1 / members)
     return scores / members if form == "sum" else scores
-
-
-def from_members(score: float, form: Form, members: int) -> float:
-    """Return a score of the members' scale as one of the method's own; undoes `to_members`."""
-    if form == "product":
-        return score**members
-    if form == "union":
-        return 1 - (1 - score) ** members
-    return score * members if form == "sum" else score
 
 
 def histogram(scores: np.ndarray, form: Form, members: int) -> np.ndarray:

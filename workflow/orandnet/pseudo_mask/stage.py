@@ -9,7 +9,7 @@ import numpy as np
 
 from orandnet.dataset.index import Record, read_index
 from orandnet.files.atomic import atomic_path
-from orandnet.files.mask import write_mask, write_mask_list
+from orandnet.files.mask import IGNORE_INDEX, write_mask, write_mask_list
 from orandnet.files.store import CamStore, shard_slice
 from orandnet.files.thresholds import Thresholds, read_thresholds, write_thresholds
 from orandnet.job.progress import track
@@ -17,10 +17,11 @@ from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
 from orandnet.pseudo_mask.otsu import BINS, Split, histogram, otsu_split, thresholds_of
 from orandnet.pseudo_mask.settings import TUNED, MethodSettings, OtsuSettings
-from orandnet.pseudo_mask.threshold import Curve, pseudo_mask, select_threshold
+from orandnet.pseudo_mask.threshold import Curve, confidence, pseudo_mask, select_threshold, without_doubtful
 
 # shares of the foreground, mean over the images, outside which masks hardly show objects: on PASCAL VOC it is a quarter
 LEAST_FOREGROUND, MOST_FOREGROUND = 0.01, 0.95
+LEAST_KEPT = 0.001  # share of pixels that are not ignored
 
 
 def run(
@@ -53,8 +54,8 @@ def run(
         otsu=read_thresholds(otsu).background_threshold if otsu else None,
     )
     records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
-    shares: list[float] = []
-    write_mask_list(output, _masks(records, CamStore(cams), output.parent, chosen, shares))
+    shares: list[tuple[float, float]] = []
+    write_mask_list(output, _masks(records, CamStore(cams), output.parent, chosen, settings, shares))
     _save_choice(threshold_output, settings.threshold_rule, chosen, shares)
 
 
@@ -97,20 +98,31 @@ def read_curve(path: Path) -> Curve:
 
 
 def _masks(
-    records: list[Record], store: CamStore, folder: Path, threshold: float, shares: list[float]
+    records: list[Record],
+    store: CamStore,
+    folder: Path,
+    threshold: float,
+    settings: MethodSettings,
+    shares: list[tuple[float, float]],
 ) -> Iterator[dict]:
+    """Write each mask and yield its row; `shares` is given the parts of each that are foreground, and that are kept."""
     for record in track(records, "pseudo masks"):
         cam = store[record.image_id]
-        mask = pseudo_mask(resize_scores(cam.scores, record.size), cam.classes, background_threshold=threshold)
-        shares.append(np.count_nonzero(mask) / mask.size)
+        scores = resize_scores(cam.scores, record.size)
+        mask = pseudo_mask(scores, cam.classes, background_threshold=threshold)
+        foreground = np.count_nonzero(mask)
+        if settings.ignore_below is not None:
+            probable = confidence(scores, background_threshold=threshold)
+            mask = without_doubtful(mask, probable, settings.ignore_below)
+        shares.append((foreground / mask.size, np.count_nonzero(mask != IGNORE_INDEX) / mask.size))
         yield {
             "image_id": record.image_id,
             "sha256": write_mask(folder / f"{record.image_id}.png", mask),
         }
 
 
-def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -> None:
-    share = float(np.mean(shares)) if shares else None
+def _save_choice(path: Path, rule: str, threshold: float, shares: list[tuple[float, float]]) -> None:
+    share, kept = np.mean(shares, axis=0).tolist() if shares else (None, None)
     if share is not None and share < LEAST_FOREGROUND:
         warn(
             "little_foreground",
@@ -129,7 +141,14 @@ def _save_choice(path: Path, rule: str, threshold: float, shares: list[float]) -
         "tuned_on_ground_truth": rule in TUNED,
         "num_images": len(shares),
         "foreground_share": share,
+        "kept_share": kept,
     }
+    if kept is not None and kept < LEAST_KEPT:
+        warn(
+            "little_kept",
+            f"{path}: only {kept:.4%} of the pixels of {len(shares)} pseudo masks are kept; lower "
+            "pseudo_mask.ignore_below, or the segmenter learns nothing.",
+        )
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(choice, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from orandnet.files.mask import IGNORE_INDEX
 from orandnet.pseudo_mask import ThresholdRule
+
+SMALLEST_ODDS = 1e-6  # a threshold of 0 or 1 leaves no doubt, and no number
 
 
 class Curve(NamedTuple):
@@ -84,6 +87,39 @@ def pseudo_mask(scores: np.ndarray, classes: np.ndarray, *, background_threshold
     best, position = strongest_class(scores)
     ids = np.append(classes, 0).astype(np.uint8)  # one entry more, so that K = 0 can be indexed
     return np.where(best > scores.dtype.type(background_threshold), ids[position], np.uint8(0))
+
+
+def confidence(scores: np.ndarray, *, background_threshold: float) -> np.ndarray:
+    """Return the probability of every pixel's class in the arg-max, the background's included.
+
+    Classes weigh what they score, and the background (1 - s) t / (1 - t), where s is the highest score: as much as the
+    best class where that equals the threshold t, nothing where it is sure. Of the scores that a CRF's probabilities p
+    became, p / (max p + background), this gives the CRF's own probability where t is 1/2.
+
+    Args:
+        scores: (K, H, W) float in [0, 1]; K may be 0.
+        background_threshold: score of the background.
+
+    Returns:
+        (H, W) float in (0, 1].
+    """
+    scores = as_scores(scores)
+    best, _ = strongest_class(scores)
+    best = best.clip(0, 1)  # without classes the background is sure
+    limit = min(max(background_threshold, SMALLEST_ODDS), 1 - SMALLEST_ODDS)
+    background = (1 - best) * scores.dtype.type(limit / (1 - limit))
+    return np.maximum(best, background) / (background + scores.sum(axis=0))
+
+
+def without_doubtful(mask: np.ndarray, probable: np.ndarray, ignore_below: float) -> np.ndarray:
+    """Return a mask that is 255 where its class is less probable than `ignore_below`.
+
+    Args:
+        mask: (H, W) uint8 mask ids.
+        probable: (H, W) float, as `confidence` gives.
+        ignore_below: probability in (0, 1).
+    """
+    return np.where(probable < ignore_below, np.uint8(IGNORE_INDEX), mask)
 
 
 def select_threshold(

@@ -11,12 +11,14 @@ from orandnet.report.tables import mean_and_sd
 
 # the rule whose thresholds are shown: it asks no true mask, and masks are made by it unless a config says otherwise
 FREE = "otsu"
+FORMS = {"irn": "IRN", "crf": "CRF", "sam": "SAM"}
 
 
 def method_label(method: str, ensemble: str) -> str:
-    """Return how a map of an ensemble is called in its chart: `ours-or` is OR, `ours` ORANDNet, `ours+irn` IRN."""
-    own = {f"{ensemble}-or": "OR", f"{ensemble}-and": "AND", ensemble: "ORANDNet", f"{ensemble}+irn": "ORANDNet + IRN"}
-    return own.get(method, method)
+    """Return how a map of an ensemble is called in its chart: `ours-or` is OR, `ours` ORANDNet, `ours+irn` with IRN."""
+    name, *refined = method.split("+")
+    own = {f"{ensemble}-or": "OR", f"{ensemble}-and": "AND", ensemble: "ORANDNet"}
+    return " + ".join([own[name], *(FORMS.get(form, form) for form in refined)]) if name in own else method
 
 
 def curves_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Chart:

@@ -21,6 +21,7 @@ SECOND_LINE = {
     "cam_clip": "CAM",
     "orandnet_cam": "ORANDNet",
     "irn_walk": "random walk",
+    "refinement": "refined",
     "pseudo_mask": "pseudo mask",
     "prediction": "prediction",
 }

@@ -71,6 +71,9 @@ LEGACY_NOTE = "(20): without the last class, as the official release's evaluator
 PUBLISHED_NOTE = "publ.: published for PASCAL VOC 2012 in the paper's poster"
 FOREIGN_NOTE = "without a stage: predictions of other programs, scored as they are"
 UNSCORED_NOTE = "nothing was scored: the data set has no true masks (dataset.masks)"
+KEPT_NOTE = (
+    "kept: share of the pixels that the masks do not ignore (pseudo_mask.ignore_below); scores are of all pixels"
+)
 PRECISION_NOTE = "precision: mean over the classes that are predicted anywhere; recall: over those in the true masks"
 WIDTH_OF_A_LOG = 120
 
@@ -131,6 +134,7 @@ def notes_of(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> list[str
     """Return what must be said below a table, a line each."""
     notes = [TUNED_NOTE] if any(map(is_tuned, rows)) else []
     notes += [PRECISION_NOTE] if "precision" in columns else []
+    notes += [KEPT_NOTE] if "kept" in columns else []
     notes += [PUBLISHED_NOTE] if any(column.startswith("published_") for column in columns) else []
     notes += [FOREIGN_NOTE] if "inference" in columns else []
     if rows and all(row["num_seeds"] == "0" for row in rows):

@@ -6,19 +6,16 @@ import pandas
 
 from orandnet.files.atomic import atomic_path
 from orandnet.files.places import origin_of
-from orandnet.report.tables import SAME_PIXELS, Row
+from orandnet.report.tables import KEPT, SAME_PIXELS, Row
 
 PUBLISHED = Path(__file__).parent
-OPTIONAL = (
-    "legacy20_",
-    SAME_PIXELS,
-    "inference",
-)  # starts of columns that are left out of a table where no row has them
+# starts of columns that are left out of a table where no row has them
+OPTIONAL = ("legacy20_", SAME_PIXELS, "inference", KEPT)
 TABLE_COLUMNS = {
     "pseudo_masks": (
         "method,threshold_rule,background_threshold,miou,miou_sd,precision,precision_sd,recall,recall_sd,"
         "legacy20_miou,legacy20_miou_sd,legacy20_precision,legacy20_precision_sd,legacy20_recall,legacy20_recall_sd,"
-        "num_seeds,published_miou,published_precision,published_recall"
+        "kept,kept_sd,num_seeds,published_miou,published_precision,published_recall"
     ),
     "segmentation": (
         "method,stage,supervision,inference,val,val_sd,legacy20_val,legacy20_val_sd,test,num_seeds,published_val,published_test"

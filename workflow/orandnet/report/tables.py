@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 RULES = ("otsu", "fixed", "best_miou", "precision_ge_recall")
 METRICS = ("miou", "precision", "recall")
 LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
+KEPT = "kept"  # share of the pixels that masks do not ignore
 FULLY_SUPERVISED = "fsss"
 SAME_PIXELS = "scale_same_pixels"
 
@@ -32,13 +33,16 @@ def pseudo_mask_table(
     """Return table 1: every method under every threshold rule.
 
     Args:
-        measured: one row per method, seed and threshold_rule with background_threshold, miou, precision, recall.
+        measured: one row per method, seed and threshold_rule with background_threshold, miou, precision, recall, and
+            kept where masks ignore pixels.
         published: rows of method, miou, precision, recall.
         methods: order of the methods; empty = all that were measured.
         legacy20: also show the metrics without the last class.
     """
     literature = {row["method"]: row for row in published}
     metrics = METRICS + LEGACY if legacy20 else METRICS
+    if any(KEPT in row for row in measured):  # by some methods; all others keep all
+        measured, metrics = [{KEPT: 100.0, **row} for row in measured], (*metrics, KEPT)
     return [
         _pseudo_mask_row(method, rule, measured, literature.get(method, {}), metrics)
         for method in methods or _distinct(measured, "method")

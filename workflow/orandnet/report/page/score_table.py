@@ -13,7 +13,7 @@ from orandnet.report.tables import FULLY_SUPERVISED, mean_and_sd
 
 ROWS_OF = {"table1_pseudo_masks": "mask_rows", "table2_segmentation": "segmentation_rows"}
 SCORE_OF = {"table1_pseudo_masks": "miou", "table2_segmentation": "val", "table3_scale_scheduling": "scale_scheduling"}
-NO_SCORES = ("background_threshold", "num_seeds", "value", "member_value", "difference")
+NO_SCORES = ("kept", "background_threshold", "num_seeds", "value", "member_value", "difference")
 DAGGER = "†"
 MINUS = "\N{MINUS SIGN}"
 Means = dict[tuple[str, str], float]  # (method, threshold rule or "") -> mean mIoU over seeds
