@@ -147,21 +147,12 @@ def walk(
 def _walked(
     records: list[Record], store: CamStore, network: "BoundaryNetwork", settings: WalkSettings
 ) -> Iterator[Cam]:
-    import torch
-
-    from orandnet.irn.boundary import predict_boundary
-    from orandnet.irn.random_walk import propagate, scaled_to_one
-    from orandnet.networks.device import mixed_precision
+    from orandnet.irn.walking import walked
     from orandnet.training.augment import to_tensor
 
-    where = network.merge.weight.device
     read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image, record.size))) for record in records)
     for cam, rgb in track(read, "irn walk", len(records)):
-        with mixed_precision(where, settings.precision):
-            boundary = predict_boundary(network, rgb.to(where), pad_to_window=settings.pad_to_window)
-        scores = torch.from_numpy(cam.scores).to(where) ** settings.power
-        walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
-        yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
+        yield walked(network, cam, rgb, settings)
 
 
 COMMANDS = {"labels": labels, "train": train, "walk": walk}

@@ -4,11 +4,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orandnet.networks.device import mixed_precision
+from orandnet.prediction.settings import PredictSettings
 from orandnet.segmenter.scale_schedule import rescale_rgb
 from orandnet.training.augment import to_tensor
 
 # either way divided by the sum over the classes at the end: the mean, and maxima that sum to 1 again
 FUSIONS = {"mean": torch.add, "max": torch.maximum}
+
+
+def image_probabilities(
+    network: nn.Module, rgb: np.ndarray, settings: PredictSettings, device: torch.device
+) -> dict[str, np.ndarray]:
+    """Return what the settings' variants need of an image, as `class_probabilities`; one scale where none has more."""
+    multi_scale = any(variant.startswith("ms") for variant in settings.variants)
+    with mixed_precision(device, settings.precision):
+        return class_probabilities(
+            network,
+            rgb,
+            scales=settings.scales if multi_scale else (1.0,),
+            flip=settings.flip and multi_scale,
+            fusion=settings.fusion,
+            device=device,
+        )
 
 
 @torch.inference_mode()

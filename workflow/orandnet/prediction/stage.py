@@ -15,8 +15,8 @@ from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import shard_slice
 from orandnet.job.progress import track
 from orandnet.job.read_ahead import read_ahead
-from orandnet.networks.device import mixed_precision, place, select_device
-from orandnet.prediction.inference import class_probabilities
+from orandnet.networks.device import place, select_device
+from orandnet.prediction.inference import image_probabilities
 from orandnet.prediction.settings import PredictSettings
 from orandnet.prediction.variants import variant_masks
 from orandnet.prediction.workers import ordered_starmap
@@ -62,19 +62,9 @@ def predict(
     network: nn.Module, records: list[Record], settings: PredictSettings, device: torch.device
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield RGB and class probabilities of each image; one pass serves all variants."""
-    multi_scale = any(variant.startswith("ms") for variant in settings.variants)
     images = read_ahead(read_rgb(record.image, record.size) for record in records)
     for rgb in track(images, "prediction", len(records)):
-        with mixed_precision(device, settings.precision):
-            probabilities = class_probabilities(
-                network,
-                rgb,
-                scales=settings.scales if multi_scale else (1.0,),
-                flip=settings.flip and multi_scale,
-                fusion=settings.fusion,
-                device=device,
-            )
-        yield rgb, probabilities
+        yield rgb, image_probabilities(network, rgb, settings, device)
 
 
 def write_masks(folder: Path, records: list[Record], masks: Iterator[dict[str, np.ndarray]]) -> Iterator[dict]:

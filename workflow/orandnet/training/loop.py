@@ -22,6 +22,7 @@ from orandnet.job.read_ahead import read_ahead
 from orandnet.job.time_limit import STOPPED
 from orandnet.networks.device import mixed_precision
 from orandnet.training.optimizer import build_optimizer
+from orandnet.training.parts import in_parts
 from orandnet.training.schedule import rate_factor
 from orandnet.training.settings import Training
 from orandnet.training.state import load_state, save_state
@@ -44,7 +45,7 @@ class _Samples(Dataset):
         return self.sample(position, np.random.default_rng(seed), progress)
 
 
-class _Steps:
+class Steps:
     """The addresses of each batch from a step on, in a new random order each epoch."""
 
     def __init__(self, num_samples: int, settings: Training, random_seed: int):
@@ -109,7 +110,7 @@ def fit(
     if num_samples == 0:
         raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
     optimizer = build_optimizer(groups, settings)
-    steps = _Steps(num_samples, settings, random_seed)
+    steps = Steps(num_samples, settings, random_seed)
     progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": []}
     steps.start = progress["step"]
     network.train()
@@ -117,8 +118,7 @@ def fit(
     saved, batches = time.monotonic(), _LoadedAhead(loader)
     with _StopRequest() as stop:
         for batch in track(batches, description, len(steps)):
-            batch = tuple(part.to(device, non_blocking=True) for part in batch)
-            _step(network, optimizer, loss, batch, progress, steps, settings)
+            training_step(network, optimizer, loss, batch, progress, steps, settings, device)
             if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
                 _check_finite(progress)  # a state that has gone wrong is not worth keeping
                 save_state(state, network, optimizer, key=key, progress=_plain(progress))
@@ -130,7 +130,7 @@ def fit(
     return progress["history"]
 
 
-def _loader(samples: _Samples, steps: _Steps, *, num_workers: int, device: torch.device) -> DataLoader:
+def _loader(samples: _Samples, steps: Steps, *, num_workers: int, device: torch.device) -> DataLoader:
     """Return the batches of `steps`, loaded by `num_workers` forked processes, or by who asks if there are none."""
     return DataLoader(
         samples,
@@ -148,25 +148,28 @@ def _leave_signals_alone(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _step(
+def training_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     loss: Loss,
-    batch: tuple,
+    batch: tuple[Tensor, ...],
     progress: dict,
-    steps: _Steps,
+    steps: Steps,
     settings: Training,
+    device: torch.device,
 ) -> None:
-    """Do one optimiser step and count it in `progress`."""
+    """Do one optimiser step on a batch, which may lie on the CPU still, and count it in `progress`."""
     step = progress["step"]
+    batch = tuple(part.to(device, non_blocking=True) for part in batch)
     rate = settings.learning_rate * rate_factor(
         step, steps.total, schedule=settings.schedule, power=settings.power, warmup=settings.warmup_iterations
     )
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_factor"]
-    torch.manual_seed(hash((steps.random_seed, step)))  # dropout and the like; ints hash alike in every process
-    with mixed_precision(batch[0].device, settings.precision):
-        values = loss(network, batch)
+    seed = (steps.random_seed, step)
+    torch.manual_seed(hash(seed))  # dropout and the like; ints hash alike in every process
+    with mixed_precision(device, settings.precision):
+        values = loss(in_parts(network, settings.accumulate, seed), batch)
     optimizer.zero_grad(set_to_none=True)
     values["loss"].backward()
     if settings.clip_gradient is not None:
