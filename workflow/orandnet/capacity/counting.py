@@ -51,11 +51,17 @@ class Count(TorchDispatchMode):
         self.peak, self.operations = self.live, []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func.namespace == "prim":
+            return func(*args, **kwargs)
+        if func._overloadpacket not in flop_registry and func._can_decompose():
+            with self:  # of inference mode: what is made of other operations is not taken apart before
+                return func.decompose(*args, **kwargs)
+        out = func(*args, **kwargs)
         made = self._on_device(out)
         if made:
             taken = self._on_device((args, kwargs))
-            self._count(func, args, kwargs or {}, out, taken, made)
+            self._count(func, args, kwargs, out, taken, made)
             for tensor in made:
                 self._hold(tensor.untyped_storage())
         return out

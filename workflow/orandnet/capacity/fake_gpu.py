@@ -1,10 +1,10 @@
 """A GPU that is not there: tensors have a device, a type and a shape, and no numbers.
 
 torch's FakeTensorMode runs every operation on shapes alone and refuses operands on two devices, so whatever a stage
-forgets to move is found without a GPU. Three things it cannot do without a driver are seen to here: the engine of
+forgets to move is found without a GPU. Some things it cannot do without a driver are seen to here: the engine of
 backward passes asks a CUDA device for its streams (it is told that there is none, as of torch's device `meta`),
-autocast switches itself off, and optimisers and fused attention take the form they have on CPUs. Two it cannot do at
-all, since they depend on numbers: a tensor that becomes a Python number is 0 here, and a comparison of all of it true.
+autocast switches itself off, and optimisers, attention and sparse matrices take other forms. Two it cannot do at
+all, since they depend on numbers: a number of a GPU that becomes one of Python's is 0 here, and a comparison of all of it true.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from orandnet.capacity.fake_sparse import FakeCsr
 
 GPU, META = torch.device("cuda:0"), torch.device("meta")
 ATEN = torch.ops.aten
@@ -32,16 +34,16 @@ class _Answers(TorchDispatchMode):
         if kwargs.get("device") == META:  # what C++ makes on the device it was told above
             kwargs["device"] = GPU
         if func is ATEN._local_scalar_dense.default:
-            return _zero(args[0])
+            return _number(args[0])
         if func in (ATEN.allclose.default, ATEN.equal.default):
             return True
         return func(*args, **kwargs)
 
 
-def _zero(tensor: Tensor) -> float | int | bool:
-    if tensor.dtype == torch.bool:
-        return False
-    return 0.0 if tensor.dtype.is_floating_point else 0
+def _number(tensor: Tensor) -> float | int | bool:
+    """Return 0 of what a GPU computed, and 1 of what the CPU keeps beside it: an optimiser divides by its steps."""
+    kind = bool if tensor.dtype == torch.bool else float if tensor.dtype.is_floating_point else int
+    return kind(tensor.fake_device.type == "cpu")
 
 
 class _Unfilled(TorchDispatchMode):
@@ -75,6 +77,7 @@ def fake_tensors(*modes: TorchDispatchMode) -> Iterator[None]:
             ("torch.optim.optimizer._foreach_supported_types", torch_types),
             ("torch.nn.functional.scaled_dot_product_attention", _attention(functional.scaled_dot_product_attention)),
             ("torch.Tensor.numpy", _numpy),
+            ("torch.sparse_csr_tensor", FakeCsr),
         ):
             stack.enter_context(patch(target, value))
         replaces = torch.__future__.get_overwrite_module_params_on_conversion()

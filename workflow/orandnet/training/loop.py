@@ -170,11 +170,11 @@ def training_step(
     torch.manual_seed(hash(seed))  # dropout and the like; ints hash alike in every process
     with mixed_precision(device, settings.precision):
         values = loss(in_parts(network, settings.accumulate, seed), batch)
-    optimizer.zero_grad(set_to_none=True)
     values["loss"].backward()
     if settings.clip_gradient is not None:
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip_gradient)
     optimizer.step()
+    optimizer.zero_grad(set_to_none=True)  # here, so that no gradients lie beside the activations of the next step
     for name, value in values.items():
         progress["sums"][name] = progress["sums"].get(name, 0.0) + value.detach().double()
     progress["step"] = step + 1
