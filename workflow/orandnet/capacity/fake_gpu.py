@@ -61,20 +61,21 @@ def unfilled() -> TorchDispatchMode:
 
 
 @contextmanager
-def fake_tensors(*modes: TorchDispatchMode) -> Iterator[None]:
+def fake_tensors(*modes: TorchDispatchMode, like_cpu: bool = False) -> Iterator[None]:
     """Let tensors have no numbers inside, and `cuda:0` be a device, with or without a GPU.
 
     Nothing real must be made inside; networks that were made before are moved by `place` as ever.
 
     Args:
         modes: see the operations before all else.
+        like_cpu: without bfloat16, and with the optimisers' form for CPUs.
     """
-    torch_types = [Tensor, torch.nn.Parameter, FakeTensor]
+    foreach_types = [Tensor, torch.nn.Parameter, *([] if like_cpu else [FakeTensor])]
     with ExitStack() as stack:
         for target, value in (
-            ("torch.cuda.is_bf16_supported", lambda *_, **__: True),
+            ("torch.cuda.is_bf16_supported", lambda *_, **__: not like_cpu),
             ("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),
-            ("torch.optim.optimizer._foreach_supported_types", torch_types),
+            ("torch.optim.optimizer._foreach_supported_types", foreach_types),
             ("torch.nn.functional.scaled_dot_product_attention", _attention(functional.scaled_dot_product_attention)),
             ("torch.Tensor.numpy", _numpy),
             ("torch.sparse_csr_tensor", FakeCsr),

@@ -174,3 +174,8 @@ def _structure(shape: tuple[int, int], radius: int, device: torch.device) -> tup
     # 32-bit indices are what the sparse kernels take without a copy
     small = (torch.from_numpy(numbers.astype(np.int32)).to(device) for numbers in (rows, columns))
     return *small, torch.from_numpy(entries).to(device)
+
+
+def forget_structures() -> None:
+    """Drop what is kept of the sizes of earlier images."""
+    _structure.cache_clear()
