@@ -11,7 +11,7 @@ rule cam:
     priority: 80
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
         mem_mb=growing(8000),

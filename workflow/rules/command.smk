@@ -87,6 +87,10 @@ def option(name, files):
 LOCAL_GPUS = [] if workflow.remote_exec else visible_gpus()
 
 
+# of a job that computes and reads what comes next; more threads change no result and would do nothing
+READING_AHEAD = min(2, CONFIG.threads)
+
+
 # a job asks for one GPU; on this machine without any, GPU jobs are CPU jobs and run side by side. A function, since how
 # jobs are executed is known only after the rules have been read
 def GPU(wildcards):

@@ -72,7 +72,7 @@ rule irn_walk:
     priority: 50
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
         mem_mb=growing(8000),
@@ -82,5 +82,5 @@ rule irn_walk:
         code=code("irn"),
     shell:
         "orandnet irn walk --index {input.index:q} --cams {input.cams:q} --weights {input.weights:q}"
-        " --output {output:q} --threads {threads} --shard {wildcards.shard} --gpus {resources.gpu}"
+        " --output {output:q} --shard {wildcards.shard} --gpus {resources.gpu}"
         " --settings {params.settings:q} &> {log:q}"

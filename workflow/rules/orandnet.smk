@@ -41,7 +41,7 @@ rule orandnet_cam:
     priority: 60
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
         mem_mb=growing(8000),

@@ -55,10 +55,15 @@ class Job(NamedTuple):
         """Whether it is a training."""
         return self.rule in TRAININGS
 
+    @property
+    def sees_whole_images(self) -> bool:
+        """Whether it takes images as they come, and not windows of a size of its own."""
+        return not self.trains or (self.rule == "orandnet" and self.settings[0].crop_size is None)
+
     def key(self, images: Images) -> str:
         """Return what names its count: another rule, setting that matters, or kind of image gives another."""
         sections = [_without(section.model_dump(mode="json"), INDIFFERENT) for section in self.settings]
-        text = json.dumps([self.rule, sections, images], sort_keys=True)
+        text = json.dumps([self.rule, sections, images if self.sees_whole_images else images.num_foreground], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -130,15 +130,11 @@ def walk(
     settings: WalkSettings,
     shard: str = "1-of-1",
     device: str = "auto",
-    threads: int = 1,
 ) -> None:
     """Write the CAMs of a shard of train_aug after the random walk, in the store's format."""
-    import torch
-
     from orandnet.irn.boundary import restore
     from orandnet.networks.device import place, select_device
 
-    torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).subset("train_aug"), shard)
     write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))

@@ -35,7 +35,6 @@ def run(
     threads: int = 1,
 ) -> None:
     """Write palette PNGs of the images' own size, one folder per variant beside `output`, their list."""
-    torch.set_num_threads(threads)
     images, where = read_index(index), select_device(device)
     records = shard_slice(images.subset(split), shard)
     network = place(trained_network(weights, images), where)

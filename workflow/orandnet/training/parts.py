@@ -52,17 +52,17 @@ def _kept_small(network: nn.Module, seed: tuple[int, ...], part: tuple[Tensor, .
 def _statistics_as_they_are(network: nn.Module) -> Iterator[None]:
     """Keep batch normalisation from counting a part's statistics again on the second pass."""
     counting = [
-        module
+        (module, module.momentum, module.num_batches_tracked)
         for module in network.modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training and module.track_running_stats
     ]
-    for module in counting:
-        module.track_running_stats = False
+    for module, _, number in counting:
+        module.momentum, module.num_batches_tracked = 0.0, number.clone()
     try:
         yield
     finally:
-        for module in counting:
-            module.track_running_stats = True
+        for module, momentum, number in counting:
+            module.momentum, module.num_batches_tracked = momentum, number
 
 
 def _joined(outputs: list[Output]) -> Output:
