@@ -41,7 +41,7 @@ def wanted() -> list[tuple[str, Job, Images]]:
         config = config_of(name)
         for images in (jobs.largest_images(config), jobs.usual_images(config)):
             for job in jobs.gpu_jobs(config):
-                found[job.key(images)] = (job, images)
+                found.setdefault(job.key(images), (job, images))
     return [(key, *pair) for key, pair in found.items()]
 
 
@@ -55,7 +55,8 @@ def count_all() -> None:
     for key, job, images in wanted():
         if key not in costs:
             print(f"{job.rule} {', '.join(job.names)}", file=sys.stderr, flush=True)
-            costs[key] = cost_of(job, images)
+            of_one = images in {jobs.largest_images(config_of(name)) for name in CONFIGS}
+            costs[key] = cost_of(job, images, of_one=of_one)
             _write_table(costs)
     _write_table(costs)
 

@@ -80,9 +80,7 @@ def _advised(need: Need, peak_of_one: float, device_mib: int) -> Need:
     return need._replace(fitting=fitting, advice=f"training: {{accumulate: {-(-job.batch_size // fitting)}}}")
 
 
-def count(
-    job: Job, images: Images, *, batch_size: int | None = None, like_cpu: bool = False
-) -> Count:
+def count(job: Job, images: Images, *, batch_size: int | None = None, like_cpu: bool = False) -> Count:
     """Count one step, batch or image of a job on a GPU that is not there.
 
     Args:
@@ -114,10 +112,10 @@ def peak_mib(job: Job, images: Images, *, batch_size: int | None = None) -> floa
     return count(job, images, batch_size=batch_size).peak / 2**20
 
 
-def cost_of(job: Job, images: Images) -> Cost:
-    """Return all that is kept of a job's count in the package's table."""
+def cost_of(job: Job, images: Images, *, of_one: bool = True) -> Cost:
+    """Return all that is kept of a job's count in the package's table; without the peak of one image if not asked."""
     whole = count(job, images)
-    one = peak_mib(job, images, batch_size=1) if job.batch_size > 1 else whole.peak / 2**20
+    one = peak_mib(job, images, batch_size=1) if of_one and job.batch_size > 1 else whole.peak / 2**20
     return Cost(
         peak_mib=round(whole.peak / 2**20),
         peak_of_one_mib=round(one),

@@ -90,7 +90,15 @@ NETWORKS = {
 }
 
 
-def steps(job: Job, images: Images, network: nn.Module, device: torch.device, *, batch_size: int) -> Iterator[None]:
+def steps(
+    job: Job,
+    images: Images,
+    network: nn.Module,
+    device: torch.device,
+    *,
+    batch_size: int,
+    batch: Callable[[int], Arrays] | None = None,
+) -> Iterator[None]:
     """Do one step after the other of a training, or one batch after the other of an inference, each when asked.
 
     Args:
@@ -99,6 +107,7 @@ def steps(job: Job, images: Images, network: nn.Module, device: torch.device, *,
         network: on the CPU.
         device: where to compute; a real one, or a fake one inside `fake_tensors`.
         batch_size: images at a time.
+        batch: (their number) -> the tensors of a training's batch, on the CPU; by default zeros.
     """
     network = place(network, device)
     if not job.trains:
@@ -114,10 +123,9 @@ def steps(job: Job, images: Images, network: nn.Module, device: torch.device, *,
     progress: dict = {"step": 0, "sums": {}, "history": []}
     endless = Steps(1_000_000 * batch_size, settings, random_seed=0)
     network.train()
+    draw = batch or learning.batch
     while True:
-        training_step(
-            network, optimizer, learning.loss, learning.batch(batch_size), progress, endless, settings, device
-        )
+        training_step(network, optimizer, learning.loss, draw(batch_size), progress, endless, settings, device)
         yield
 
 
