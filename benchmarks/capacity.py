@@ -89,7 +89,7 @@ def memory_rows(name: str) -> list[str]:
 
 
 def repetitions(name: str, config: Config, job: Job) -> tuple[float, int]:
-    """Return how often a job's unit is done in one of its jobs of a seed, shards together, and how many jobs there are."""
+    """Return how often a job's unit is done in one of its jobs of a seed, shards together, and how many there are."""
     trained = config.dataset.expected_sizes.train_aug
     if job.rule == "orandnet":
         return job.settings[0].training.num_steps(round(trained * MAPS_PER_IMAGE[name])), len(job.names)
@@ -108,8 +108,8 @@ def time_rows(name: str) -> list[str]:
     images, columns = jobs.usual_images(config), [card.name for card in CARDS]
     lines = head(
         "rule", "of", "at a time", "GFLOP", "GB", "kernels",
-        *(f"{column}, s" for column in columns), "10 TFLOP/s, s", "units", "jobs", *(f"{column}, h" for column in columns),
-        "10 TFLOP/s, h",
+        *(f"{column}, s" for column in columns), "10 TFLOP/s, s", "units", "jobs",
+        *(f"{column}, h" for column in columns), "10 TFLOP/s, h",
     )  # fmt: skip
     sums = dict.fromkeys((*columns, "guess"), 0.0)
     for job in jobs.gpu_jobs(config):

@@ -81,14 +81,19 @@ def seconds_of(work: Callable[[], object], device: torch.device, *, most: float)
 def facts(device: torch.device, clock: Clock) -> Iterator[dict]:
     """Yield what the device is and what it reaches: products of large matrices, and copies."""
     on_gpu = device.type == "cuda"
-    yield {"fact": "torch", "value": f"{torch.__version__}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"}
+    yield {
+        "fact": "torch",
+        "value": f"{torch.__version__}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}",
+    }
     yield {"fact": "machine", "value": f"{platform.machine()}, {os.cpu_count()} cores"}
     if on_gpu:
         about = torch.cuda.get_device_properties(0)
         yield {"fact": "device", "value": f"{about.name}, compute capability {about.major}.{about.minor}"}
         yield {"fact": "memory", "value": f"{about.total_memory / 2**20:.0f} MiB"}
         yield {"fact": "bfloat16", "value": str(torch.cuda.is_bf16_supported(including_emulation=False))}
-        driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], capture_output=True, text=True)
+        driver = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], capture_output=True, text=True
+        )
         yield {"fact": "driver", "value": driver.stdout.strip() or driver.stderr.strip()}
     for kind, rate in peaks(device).items():
         yield {"fact": kind, "value": f"{rate / 1e12:.2f} TFLOP/s" if kind != "copies" else f"{rate / 1e9:.0f} GB/s"}
@@ -157,7 +162,11 @@ def determinism(device: torch.device, clock: Clock) -> Iterator[dict]:
         if job.trains:
             first, second = (weights_after(job, images, device) for _ in range(2))
             equal = all(torch.equal(first[name], second[name]) for name in first)
-            yield {"training": f"{job.rule} {', '.join(dict.fromkeys(job.names))}", "steps": STEPS_TWICE, "holds": equal}
+            yield {
+                "training": f"{job.rule} {', '.join(dict.fromkeys(job.names))}",
+                "steps": STEPS_TWICE,
+                "holds": equal,
+            }
 
 
 def weights_after(job: Job, images: Images, device: torch.device) -> dict[str, Tensor]:
@@ -185,17 +194,17 @@ def bench_rows(device: torch.device, clock: Clock) -> Iterator[dict]:
     row = run(walk.batch_on(device, inputs, **small))
     yield {
         "work": row.work,
-        "baseline, s": row.baseline,
-        "ours, s": row.ours,
+        "baseline, s": row.baseline_s,
+        "ours, s": row.ours_s,
         "agreement": row.agreement.text,
         "holds": row.agreement.holds,
     }
 
 
 def speed(device: torch.device, clock: Clock) -> Iterator[dict]:
-    """Yield for each job its steps and images a second, its share of the measured peak, and its memory and the count."""
+    """Yield for each job its steps and images a second, its share of the peak, and its memory beside the count."""
     on_gpu = device.type == "cuda"
-    found, images, largest = jobs_of("config/voc2012.yaml" if on_gpu else "config.yaml")
+    found, images, _ = jobs_of("config/voc2012.yaml" if on_gpu else "config.yaml")
     reached = peaks(device)
     for job in found:
         if clock.left() < (KEPT_FOR_DEMO if on_gpu else 0):
@@ -263,7 +272,7 @@ SECTIONS = {
 }
 TITLES = {
     "facts": "The device",
-    "agreement": f"Logits against the CPU: within {FLOAT32_BOUND:g} in float32, {BFLOAT16_BOUND:.0%} of the largest in bfloat16",
+    "agreement": f"Logits of device and CPU: {FLOAT32_BOUND:g} in float32, {BFLOAT16_BOUND:.0%} of the largest in bfloat16",
     "determinism": f"The same weights after {STEPS_TWICE} steps, twice",
     "bench": "`make bench` on the device",
     "speed": "Speed and memory",
@@ -271,7 +280,7 @@ TITLES = {
 }
 STAND_IN = [
     "No GPU: all of this ran on the CPU, at the demo's sizes instead of config/voc2012.yaml's.",
-    "Left out: memory on the device, the demo on the GPU (`make demo` runs it on the CPU), driver and bfloat16's speed.",
+    "Left out: memory on the device, its driver, and the demo on it (`make demo` runs it on the CPU).",
 ]
 
 

@@ -3,8 +3,8 @@
     python benchmarks/memory_count.py            # all, two minutes
     python benchmarks/memory_count.py --only segmenter
 
-Each step runs in a process of its own. Its memory is the rise of the peak above what the process held before its network
-was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. The count is that of
+Each step runs in a process of its own. Its memory is the rise of the peak above what the process held before its
+network was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. The count is that of
 `orandnet.capacity` in float32. What a CPU needs beside the storages, copies of weights in other orders above all, is in
 the measured number and not in the count.
 """
@@ -23,7 +23,7 @@ from orandnet.config.sections import load
 
 ROOT = Path(__file__).parents[1]
 IMAGES = Images((375, 500), 2, 20)
-# rule, name -> images at a time, changed settings: what a CPU computes in seconds, with a peak of several 100 MB
+# rule, name -> images at a time and their size, changed settings: seconds on a CPU, with a peak of several 100 MB
 CASES = {
     "classifier resnet50": {"batch_size": 4, "crop_size": 320},
     "classifier vit": {"batch_size": 2, "crop_size": 320},
@@ -31,7 +31,7 @@ CASES = {
     "orandnet ours": {"batch_size": 1},
     "irn naive": {"batch_size": 8, "crop_size": 256},
     "segmenter ours": {"batch_size": 2, "crop_size": 225},
-    "prediction ours": {"batch_size": 1},
+    "prediction ours": {"batch_size": 1, "size": (188, 250)},
 }
 # the workflow keeps blocks of memory (command.smk); a measurement of what is held must not
 GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0"}
@@ -42,15 +42,22 @@ def job_of(case: str) -> Job:
     rule, name = case.split()
     config = load(yaml.safe_load((ROOT / "config/voc2012.yaml").read_text()))
     job = next(job for job in gpu_jobs(config) if job.rule == rule and name in job.names)
-    changes = dict(CASES[case])
-    batch_size = changes.pop("batch_size")
-    return job._replace(settings=(job.settings[0].model_copy(update=changes), *job.settings[1:]), batch_size=batch_size)
+    changes = {key: value for key, value in CASES[case].items() if key not in ("batch_size", "size")}
+    settings = (job.settings[0].model_copy(update=changes), *job.settings[1:])
+    return job._replace(settings=settings, batch_size=CASES[case]["batch_size"])
+
+
+def images_of(case: str) -> Images:
+    """Return what the images of a case are like."""
+    return IMAGES._replace(size=CASES[case].get("size", IMAGES.size))
 
 
 def held() -> dict[str, int]:
     """Return the memory of this process and its peak, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return {key: int(value.split()[0]) * 1024 for key, value in (line.split(":", 1) for line in lines if line[:2] == "Vm")}
+    return {
+        key: int(value.split()[0]) * 1024 for key, value in (line.split(":", 1) for line in lines if line[:2] == "Vm")
+    }
 
 
 def measure(case: str) -> int:
@@ -62,8 +69,9 @@ def measure(case: str) -> int:
     torch.set_num_threads(1)
     job = job_of(case)
     before = held()["VmRSS"]
-    network = make_network(job, IMAGES, values=True)
-    work = steps(job, IMAGES, network, torch.device("cpu"), batch_size=job.batch_size)
+    images = images_of(case)
+    network = make_network(job, images, values=True)
+    work = steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size)
     next(work)  # what is made once, such as compiled kernels
     Path("/proc/self/clear_refs").write_text("5")
     next(work)
@@ -74,7 +82,7 @@ def counted(case: str) -> int:
     """Return the bytes that are counted for the same step."""
     from orandnet.capacity.needs import count
 
-    return count(job_of(case), IMAGES, like_cpu=True).peak
+    return count(job_of(case), images_of(case), like_cpu=True).peak
 
 
 def compare(case: str) -> dict:
@@ -99,7 +107,10 @@ def main() -> None:
         if options.only in case:
             found = compare(case)
             ratio = found["counted"] / found["measured"]
-            print(f"| {case} | {found['measured'] / 2**20:.0f} | {found['counted'] / 2**20:.0f} | {ratio:.2f} |", flush=True)
+            print(
+                f"| {case} | {found['measured'] / 2**20:.0f} | {found['counted'] / 2**20:.0f} | {ratio:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "clean", "config", "plan", "__main__"}
+TOP = {"cli", "clean", "config", "plan", "capacity", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",

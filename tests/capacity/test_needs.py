@@ -1,9 +1,9 @@
 """What a config needs of a GPU: the package's table, the batch that fits, and the page made from it."""
 
-import capacity as counting_script
 import pytest
 import yaml
 
+import capacity as counting_script
 from checkout import ROOT
 from orandnet.capacity import needs, table
 from orandnet.capacity.cards import CARDS, LAUNCH, roofline

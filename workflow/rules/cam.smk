@@ -14,6 +14,8 @@ rule cam:
     threads: READING_AHEAD
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.cam, "source"),
+        constraint=gpu_feature(gpu_jobs.cam, "source"),
         mem_mb=growing(8000),
         runtime=growing(240),
     params:

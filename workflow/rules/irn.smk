@@ -44,6 +44,8 @@ rule irn:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.irn, "cam"),
+        constraint=gpu_feature(gpu_jobs.irn, "cam"),
         mem_mb=growing(8000),
         runtime=240,
     params:
@@ -75,6 +77,8 @@ rule irn_walk:
     threads: READING_AHEAD
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.irn_walk, "cam"),
+        constraint=gpu_feature(gpu_jobs.irn_walk, "cam"),
         mem_mb=growing(8000),
         runtime=growing(240),
     params:

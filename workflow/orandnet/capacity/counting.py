@@ -51,6 +51,7 @@ class Count(TorchDispatchMode):
         self.peak, self.operations = self.live, []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Do an operation and count what it makes."""
         kwargs = kwargs or {}
         if func.namespace == "prim":
             return func(*args, **kwargs)

@@ -4,7 +4,8 @@ torch's FakeTensorMode runs every operation on shapes alone and refuses operands
 forgets to move is found without a GPU. Some things it cannot do without a driver are seen to here: the engine of
 backward passes asks a CUDA device for its streams (it is told that there is none, as of torch's device `meta`),
 autocast switches itself off, and optimisers, attention and sparse matrices take other forms. Two it cannot do at
-all, since they depend on numbers: a number of a GPU that becomes one of Python's is 0 here, and a comparison of all of it true.
+all, since they depend on numbers: a number of a GPU that becomes one of Python's is 0 here, and a comparison of whole
+tensors true.
 """
 
 from collections.abc import Iterator

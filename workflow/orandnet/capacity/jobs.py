@@ -63,7 +63,9 @@ class Job(NamedTuple):
     def key(self, images: Images) -> str:
         """Return what names its count: another rule, setting that matters, or kind of image gives another."""
         sections = [_without(section.model_dump(mode="json"), INDIFFERENT) for section in self.settings]
-        text = json.dumps([self.rule, sections, images if self.sees_whole_images else images.num_foreground], sort_keys=True)
+        text = json.dumps(
+            [self.rule, sections, images if self.sees_whole_images else images.num_foreground], sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

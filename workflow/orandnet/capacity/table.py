@@ -1,12 +1,15 @@
 """What was counted of the published configs, so that nobody has to count it again. Needs no torch."""
 
+import ast
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from orandnet.capacity.jobs import Images, Job
 
+FEATURES = "ORANDNET_GPU_FEATURES"  # set by a profile
 TABLE = Path(__file__).with_name("counted.json")
 # what a device holds beside the counted storages: torch's context and its libraries' workspaces (MiB), and blocks of
 # memory that are torn into pieces (a share); estimates, to be replaced by what `make gpu-check` measures
@@ -50,3 +53,22 @@ def needed_mib(job: Job, images: Images) -> int:
     """Return the MiB of a device that a job asks for, 0 if it was not counted."""
     cost = counted().get(job.key(images))
     return needed(cost.peak_mib) if cost else 0
+
+
+def feature_of(mib: int) -> str | None:
+    """Return the feature of a cluster's nodes whose GPUs have so much memory, None where no profile names any.
+
+    Profiles name them in the environment: {MiB: feature}, as in {24000: "rtx3090|a100", 80000: "a100"}.
+
+    Raises:
+        ValueError: if none has so much.
+    """
+    features = ast.literal_eval(os.environ.get(FEATURES) or "{}")
+    if not features or not mib:
+        return None
+    enough = [size for size in sorted(features) if size >= mib]
+    if not enough:
+        raise ValueError(
+            f"gpu_features: {features} has no device of {mib} MB; name one in the profile, or set training.accumulate."
+        )
+    return features[enough[0]]

@@ -117,7 +117,9 @@ def steps(
             yield
     settings, learning = job.settings[0].training, LEARNING[job.rule](job.settings[0], images)
     # no more parts than images, as in the loop's last check of the settings
-    settings = settings.model_copy(update={"batch_size": batch_size, "accumulate": min(settings.accumulate, batch_size)})
+    settings = settings.model_copy(
+        update={"batch_size": batch_size, "accumulate": min(settings.accumulate, batch_size)}
+    )
     optimizer = build_optimizer(learning.groups(network), settings)
     _prime(optimizer)
     progress: dict = {"step": 0, "sums": {}, "history": []}

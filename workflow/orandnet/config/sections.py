@@ -68,8 +68,8 @@ class Config(Section):
         1,
         ge=1,
         le=1024,
-        description="CPU threads of a job: one computes, those beyond it load a training's data or do a prediction's CRF; "
-        "results do not depend on their number",
+        description="CPU threads of a job: one computes, those beyond it load a training's data or do a prediction's "
+        "CRF; results do not depend on their number",
     )
     dataset: DatasetSettings = Field(DatasetSettings(), description="images, labels, classes and splits")
     sources: dict[Name, Source] = Field(description="where CAMs come from, by name", min_length=1)

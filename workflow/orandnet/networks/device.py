@@ -13,8 +13,8 @@ def select_device(name: str) -> torch.device:
     """Return the device called `name`; `auto` takes a GPU if there is one, and the CPU otherwise.
 
     Also asks torch for reproducible kernels: same seed, same machine, same bytes. And for one thread to compute with,
-    whatever OMP_NUM_THREADS says: on a CPU, sums over several threads are other sums, so that weights would depend on how
-    many a job was given. Threads beyond it load data or do CRFs, and more jobs run side by side.
+    whatever OMP_NUM_THREADS says: on a CPU, sums over several threads are other sums, so that weights would depend on
+    how many a job was given. Threads beyond it load data or do CRFs, and more jobs run side by side.
 
     Raises:
         ValueError: if the device is not there, or no such kind exists.

@@ -49,15 +49,18 @@ class Steps:
     """The addresses of each batch from a step on, in a new random order each epoch."""
 
     def __init__(self, num_samples: int, settings: Training, random_seed: int):
+        """Count the steps of a training on `num_samples` samples, from the first on."""
         self.num_samples, self.random_seed = num_samples, random_seed
         self.batch_size = min(settings.batch_size, num_samples)
         self.per_epoch, self.total = settings.steps_per_epoch(num_samples), settings.num_steps(num_samples)
         self.start = 0
 
     def __len__(self) -> int:
+        """Return how many are left."""
         return self.total - self.start
 
     def __iter__(self) -> Iterator[list]:
+        """Yield for each step the (position, progress, seed of the generator) of its samples."""
         for step in range(self.start, self.total):
             epoch, within = divmod(step, self.per_epoch)
             order = np.random.default_rng((self.random_seed, epoch)).permutation(self.num_samples)

@@ -1,10 +1,11 @@
 """A batch that is too large for a device, in parts that fit: one optimiser step, the gradient of the whole batch.
 
-Losses here are means over what a batch holds: over pixels that are not ignored, background and foreground apart, or over
-pairs of pixels by kind. Such a mean is not the mean of the means of its parts. So the loss is taken once, of the outputs
-of the whole batch, whatever it is. What is done in parts is the network: each part goes through it without its
-activations being kept, and a second time when its gradient is due (gradient checkpointing; Chen et al., "Training deep
-nets with sublinear memory cost", 2016, with the cut between images instead of layers). That costs one more forward pass.
+Losses here are means over what a batch holds: over pixels that are not ignored, background and foreground apart, or
+over pairs of pixels by kind. Such a mean is not the mean of the means of its parts. So the loss is taken once, of the
+outputs of the whole batch, whatever it is. What is done in parts is the network: each part goes through it without its
+activations being kept, and a second time when its gradient is due (gradient checkpointing; Chen et al., "Training
+deep nets with sublinear memory cost", 2016, with the cut between images instead of layers). That costs one more
+forward pass.
 """
 
 from collections.abc import Callable, Iterator

@@ -36,7 +36,7 @@ class Training(Section):
         ge=1,
         le=LARGEST_BATCH,
         description="parts in which a step's batch goes through the network, where all of it does not fit in a GPU's "
-        "memory: the same loss and gradient (batch normalisation that learns sees the parts), for one more forward pass",
+        "memory: the same loss and gradient (but where batch normalisation learns) for one more forward pass",
     )
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="sgd, adam or adamw")
     learning_rate: float = Field(0.01, gt=0, le=100, description="of the backbone, at the start")
