@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # programs are run as its modules: their own files do not start where the folder's name has quotes or spaces in it
 PY     := $(BIN)/python
 
-.PHONY: install demo shown test fuzz bench reference rulegraph docs clean
+.PHONY: install demo shown test fuzz bench gpu-check reference rulegraph docs clean
 
 install: $(BIN)/.installed  ## the virtual environment with the pinned packages
 
@@ -47,6 +47,9 @@ fuzz: install  ## damaged files for every reader of foreign bytes, FUZZ of them 
 
 bench: install  ## the package against straightforward forms of the same work; options in BENCH, such as BENCH=--help
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/compare.py $(BENCH)
+
+gpu-check: install  ## ten minutes on a GPU: facts, agreement, speed, memory, the demo; options in GPU_CHECK
+	$(PY) benchmarks/gpu_check.py $(GPU_CHECK)
 
 reference: install  ## the generated schema and key reference
 	$(PY) -m orandnet reference

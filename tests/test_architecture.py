@@ -27,7 +27,7 @@ LAYERS = [
     ["training"],
     sorted(STAGE_FOLDERS - {"dataset"}),
 ]
-TOP = {"cli", "options", "check", "clean", "config", "plan", "screen", "__main__"}
+TOP = {"cli", "options", "check", "clean", "config", "plan", "screen", "capacity", "__main__"}
 ARROWS = {("cam", "classifier"), ("prediction", "segmenter")}
 IDEAS = [
     "fusion.probability",

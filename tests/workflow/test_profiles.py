@@ -11,6 +11,7 @@ from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from checkout import ROOT
+from orandnet.capacity.table import FEATURES, feature_of
 
 RULES = {
     name: body
@@ -50,6 +51,18 @@ def test_the_commented_lines_ask_for_gpus_as_gres():
         assert set_gres_string(job).split() == ["--gres=gpu:1"]
 
 
+def test_a_job_asks_for_a_gpu_that_is_large_enough_only_where_the_profile_names_them(monkeypatch):
+    monkeypatch.setenv(FEATURES, "")
+    slurm_profile()
+    assert feature_of(9000) is None
+    named = """'gpu_features = {24000: "rtx3090|a100", 80000: "a100"}'"""
+    text = PROFILE.read_text().replace("'gpu_features = {}'", named, 1)
+    yte.process_yaml(text, require_use_yte=True)
+    assert [feature_of(mib) for mib in (0, 9000, 24000, 24001)] == [None, "rtx3090|a100", "rtx3090|a100", "a100"]
+    with pytest.raises(ValueError, match="no device of 90000 MB"):
+        feature_of(90_000)
+
+
 def test_an_account_is_charged_if_one_is_named():
     assert slurm_profile(account="lab")["default-resources"]["slurm_account"] == "lab"
 
@@ -81,6 +94,8 @@ def test_a_rule_tells_its_needs_and_a_failed_job_gets_more(name):
     assert ("{params.time_limit}" in body) == ("time_limit=time_limit" in body) == is_training
     assert ("{params.events}" in body) == ("events=events_option(" in body) == is_training
     assert ("--gpus {resources.gpu}" in body) == ("gpu=GPU" in body)
+    for resource in ("gpu_mem_mb=gpu_memory(", "constraint=gpu_feature("):
+        assert (resource in body) == ("gpu=GPU" in body)
     assert ("cache: CACHED" in body) == ("cached=cached" in body) == is_training
 
 

@@ -11,9 +11,11 @@ rule cam:
     priority: 80
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.cam, "source"),
+        constraint=gpu_feature(gpu_jobs.cam, "source"),
         mem_mb=growing(8000),
         runtime=growing(240),
     params:

@@ -19,6 +19,8 @@ rule classifier:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.classifier, "source"),
+        constraint=gpu_feature(gpu_jobs.classifier, "source"),
         mem_mb=growing(8000),
         runtime=600,
     params:
@@ -58,6 +60,8 @@ rule classifier_amn:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.classifier, "source"),
+        constraint=gpu_feature(gpu_jobs.classifier, "source"),
         mem_mb=growing(8000),
         runtime=600,
     params:

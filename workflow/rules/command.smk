@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -25,6 +26,8 @@ def repository():
 
 try:
     from orandnet.config.clips import require_open_clip
+    from orandnet.capacity import jobs as gpu_jobs
+    from orandnet.capacity.table import feature_of, needed_mib
     from orandnet.config.reading import check_files
     from orandnet.config.sections import load
     from orandnet.dataset import listing
@@ -90,11 +93,30 @@ def option(name, files):
 LOCAL_GPUS = [] if workflow.remote_exec else visible_gpus()
 
 
+# of a job that computes and reads what comes next; more threads change no result and would do nothing
+READING_AHEAD = min(2, CONFIG.threads)
+
+
 # a job asks for one GPU; on this machine without any, GPU jobs are CPU jobs and run side by side. A function, since how
 # jobs are executed is known only after the rules have been read
 def GPU(wildcards):
     elsewhere = workflow.remote_exec or not workflow.local_exec
     return 1 if elsewhere or LOCAL_GPUS else 0
+
+
+@cache
+def memory_of(job, name):
+    return needed_mib(job(CONFIG, name), gpu_jobs.largest_images(CONFIG))
+
+
+# the memory of the GPU that a job needs, where it was counted: of the published configs. Nobody else reads it: it stands
+# in the logs, `--resources gpu_mem_mb=...` holds jobs of one machine below it, and a profile may make it a constraint
+def gpu_memory(job, wildcard):
+    return lambda wildcards: GPU(wildcards) and memory_of(job, wildcards[wildcard]) or None
+
+
+def gpu_feature(job, wildcard):
+    return lambda wildcards: GPU(wildcards) and feature_of(memory_of(job, wildcards[wildcard])) or None
 
 
 # what a job that failed may have lacked: the n-th attempt gets n times as much, if the profile asks for `retries`

@@ -44,6 +44,8 @@ rule irn:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.irn, "cam"),
+        constraint=gpu_feature(gpu_jobs.irn, "cam"),
         mem_mb=growing(8000),
         runtime=240,
     params:
@@ -74,9 +76,11 @@ rule irn_walk:
     priority: 50
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.irn_walk, "cam"),
+        constraint=gpu_feature(gpu_jobs.irn_walk, "cam"),
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
@@ -84,5 +88,5 @@ rule irn_walk:
         code=code("irn"),
     shell:
         "orandnet irn walk --index {input.index:q} --cams {input.cams:q} --weights {input.weights:q}"
-        " --output {output:q} --threads {threads} --shard {wildcards.shard} --gpus {resources.gpu}"
+        " --output {output:q} --shard {wildcards.shard} --gpus {resources.gpu}"
         " --settings {params.settings:q} &> {log:q}"

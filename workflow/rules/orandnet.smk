@@ -16,6 +16,8 @@ rule orandnet:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.orandnet, "ensemble"),
+        constraint=gpu_feature(gpu_jobs.orandnet, "ensemble"),
         mem_mb=growing(8000),
         runtime=240,
     params:
@@ -42,9 +44,11 @@ rule orandnet_cam:
     priority: 60
     conda:
         ENVIRONMENT
-    threads: CONFIG.threads
+    threads: READING_AHEAD
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.orandnet_cam, "ensemble"),
+        constraint=gpu_feature(gpu_jobs.orandnet_cam, "ensemble"),
         mem_mb=growing(8000),
         runtime=growing(120),
     params:

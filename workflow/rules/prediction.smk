@@ -16,6 +16,8 @@ rule prediction:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.prediction, "method"),
+        constraint=gpu_feature(gpu_jobs.prediction, "method"),
         mem_mb=growing(8000),
         runtime=growing(480),
     params:

@@ -20,6 +20,8 @@ rule segmenter:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.segmenter, "method"),
+        constraint=gpu_feature(gpu_jobs.segmenter, "method"),
         mem_mb=growing(12000),
         runtime=1440,
     params:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from orandnet.cam.folder import CamFolder, cam_folder
 from orandnet.cam.settings import KIND_DEFAULTS, Settings
 from orandnet.classifier.network import load_classifier
@@ -26,7 +24,6 @@ def run(
     overlay: bool = False,
     settings: Settings | None = None,
     device: str = "auto",
-    threads: int = 1,
 ) -> None:
     """Make the CAMs of new images with a trained classifier, each for the image's own labels: an .npz for each image.
 
@@ -44,9 +41,7 @@ def run(
         settings: JSON with keys of the config's section cam; the others are as the run made CAMs, if the weights lie in
             its folder, and else the defaults of the classifier's kind.
         device: auto, cpu, cuda or cuda:<number>.
-        threads: CPU threads.
     """
-    torch.set_num_threads(threads)
     found, where = images_under(Path(images), Path(output)), select_device(device)
     classifier = load_classifier(weights)
     classes = labels_of(found, labels, classifier.class_names)

@@ -115,8 +115,6 @@ def cams(
     squeezed = (trained.crop_size, trained.crop_size) if kind == "vit" else None
     most = images_at_once(settings, kind, device)
     stretch = most if squeezed or most == 1 else most * STRETCH
-    # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
-    precision = nullcontext() if squeezed else mixed_precision(device, settings.precision)
     batches = (
         (batch, torch.stack([_read(record, squeezed, settings.interpolation) for record in batch]))
         for start in range(0, len(records), stretch)
@@ -124,12 +122,27 @@ def cams(
     )
     made, due = {}, deque(record.image_id for record in records)
     for batch, rgb in read_ahead(batches):
-        with precision:
-            maps = MAPS[kind](network, rgb.to(device), batch, settings)
-        for record, own in zip(batch, maps, strict=True):
-            made[record.image_id] = _cam(record, own, settings, seed_labels)
+        for cam in batch_cams(network, rgb, batch, settings, kind, device, seed_labels):
+            made[cam.image_id] = cam
         while due and due[0] in made:
             yield made.pop(due.popleft())
+
+
+def batch_cams(
+    network: nn.Module,
+    rgb: Tensor,
+    records: list[Record],
+    settings: Settings,
+    kind: str,
+    device: torch.device,
+    seed_labels: MaskList | None = None,
+) -> list[Cam]:
+    """Return the CAMs of a batch of images of one size, `rgb` (N, 3, H, W) uint8 on the CPU; else as `cams`."""
+    # a transformer's attribution takes gradients of its attention, which bfloat16 is too coarse for
+    precision = nullcontext() if kind == "vit" else mixed_precision(device, settings.precision)
+    with precision:
+        maps = MAPS[kind](network, rgb.to(device), records, settings)
+    return [_cam(record, own, settings, seed_labels) for record, own in zip(records, maps, strict=True)]
 
 
 def images_at_once(settings: Settings, kind: str, device: torch.device) -> int:

@@ -72,7 +72,8 @@ class Config(Section):
         1,
         ge=1,
         le=1024,
-        description="CPU threads of a job; those beyond one load a training's data, or do a prediction's CRF",
+        description="CPU threads of a job: one computes, those beyond it load a training's data or do a prediction's "
+        "CRF; results do not depend on their number",
     )
     tensorboard: bool = Field(
         False,

@@ -164,12 +164,18 @@ def _disc(radius: int) -> list[tuple[int, int]]:
 def _structure(shape: tuple[int, int], radius: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """CSR row starts, columns, and for each entry its place in the flattened (offset, h, w) weights."""
     height, width = shape
-    dy, dx = torch.tensor(_disc(radius)).T
-    y, x = torch.arange(height)[:, None, None] + dy, torch.arange(width)[None, :, None] + dx
-    inside = ((y >= 0) & (y < height) & (x >= 0) & (x < width)).flatten(0, 1)
-    columns = (y * width + x).flatten(0, 1)[inside]
-    cells = torch.arange(height * width)[:, None]
-    entries = (torch.arange(len(dy)) * (height * width) + cells)[inside]
-    rows = torch.cat([torch.zeros(1, dtype=torch.int64), inside.sum(1).cumsum(0)])
+    dy, dx = np.array(_disc(radius)).T
+    y, x = np.arange(height)[:, None, None] + dy, np.arange(width)[None, :, None] + dx
+    inside = ((y >= 0) & (y < height) & (x >= 0) & (x < width)).reshape(-1, len(dy))
+    columns = (y * width + x).reshape(-1, len(dy))[inside]
+    cells = np.arange(height * width)[:, None]
+    entries = (np.arange(len(dy)) * (height * width) + cells)[inside]
+    rows = np.concatenate([[0], inside.sum(1).cumsum()])
     # 32-bit indices are what the sparse kernels take without a copy
-    return rows.int().to(device), columns.int().to(device), entries.to(device)
+    small = (torch.from_numpy(numbers.astype(np.int32)).to(device) for numbers in (rows, columns))
+    return *small, torch.from_numpy(entries).to(device)
+
+
+def forget_structures() -> None:
+    """Drop what is kept of the sizes of earlier images."""
+    _structure.cache_clear()

@@ -145,7 +145,6 @@ def walk(
     settings: WalkSettings,
     shard: str = "1-of-1",
     device: str = "auto",
-    threads: int = 1,
 ) -> None:
     """Write the CAMs of a shard of train_aug after the random walk, in the store's format.
 
@@ -157,14 +156,10 @@ def walk(
         settings: reach and length of the walk.
         shard: which part, as 2-of-4: the second of four.
         device: auto, cpu or cuda.
-        threads: CPU threads.
     """
-    import torch
-
     from orandnet.irn.boundary import restore
     from orandnet.networks.device import place, select_device
 
-    torch.set_num_threads(threads)
     network = place(restore(weights), select_device(device))
     records = shard_slice(read_index(index).filled_subset("train_aug", index), shard)
     write_shard(output, warned_if_flat(_walked(records, CamStore(cams), network, settings), "irn walk"))
@@ -173,21 +168,12 @@ def walk(
 def _walked(
     records: list[Record], store: CamStore, network: "BoundaryNetwork", settings: WalkSettings
 ) -> Iterator[Cam]:
-    import torch
-
-    from orandnet.irn.boundary import predict_boundary
-    from orandnet.irn.random_walk import propagate, scaled_to_one
-    from orandnet.networks.device import mixed_precision
+    from orandnet.irn.walking import walked
     from orandnet.training.augment import to_tensor
 
-    where = network.merge.weight.device
     read = read_ahead((store[record.image_id], to_tensor(read_rgb(record.image, record.size))) for record in records)
     for cam, rgb in track(read, "irn walk", len(records)):
-        with mixed_precision(where, settings.precision):
-            boundary = predict_boundary(network, rgb.to(where), pad_to_window=settings.pad_to_window)
-        scores = torch.from_numpy(cam.scores).to(where) ** settings.power
-        walked = propagate(scores, boundary, radius=settings.radius, beta=settings.beta, steps=settings.steps)
-        yield cam._replace(scores=scaled_to_one(walked.cpu().numpy()))
+        yield walked(network, cam, rgb, settings)
 
 
 COMMANDS = {"labels": labels, "train": train, "walk": walk}

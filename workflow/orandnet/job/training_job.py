@@ -14,7 +14,7 @@ class TrainingJob(NamedTuple):
         key: names this training; another state is not taken up.
         random_seed: start of all random numbers.
         device: auto, cpu or cuda.
-        threads: CPU threads.
+        threads: CPU threads: one computes, the others load data.
         events_output: folder for TensorBoard's event files, if some are wanted; part of no key.
     """
 

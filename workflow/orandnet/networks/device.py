@@ -12,13 +12,16 @@ from orandnet.settings import Precision
 def select_device(name: str) -> torch.device:
     """Return the device called `name`; `auto` takes a GPU if there is one, and the CPU otherwise.
 
-    Also asks torch for reproducible kernels: same seed, same machine, same bytes.
+    Also asks torch for reproducible kernels: same seed, same machine, same bytes. And for one thread to compute with,
+    whatever OMP_NUM_THREADS says: on a CPU, sums over several threads are other sums, so that weights would depend on
+    how many a job was given. Threads beyond it load data or do CRFs, and more jobs run side by side.
 
     Raises:
         ValueError: if the device is not there, or no such kind exists.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with it
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = False
     available = torch.cuda.is_available()
     if name == "auto":

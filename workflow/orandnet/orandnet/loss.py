@@ -1,6 +1,6 @@
 """Losses between the network's output on the OR CAM and the AND CAM."""
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -30,3 +30,15 @@ def official_softmax(logits: Tensor, and_cam: Tensor, weight: Tensor) -> Tensor:
 
 
 LOSSES = {"bce": bce, "official_softmax": official_softmax}
+
+
+def training_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor], *, loss: str) -> dict[str, Tensor]:
+    """Return the loss of a batch, as the training loop takes it.
+
+    Args:
+        network: maps (M, I, h, w) -> logits (M, 1, h, w).
+        batch: OR maps (N, K, I, h, w), AND maps (N, K, 1, h, w) and weights (N, K, 1, h, w).
+        loss: name of one of LOSSES.
+    """
+    maps, target, weight = (part.flatten(0, 1) for part in batch)
+    return {"loss": LOSSES[loss](network(maps).float(), target, weight)}

@@ -1,8 +1,7 @@
 """Stage `orandnet`: OR and AND CAM stores in, a network and the CAMs it refines out."""
 
+from functools import partial
 from pathlib import Path
-
-from torch import Tensor, nn
 
 from orandnet.files.checkpoint import described, fill_network, load_weights
 from orandnet.files.store import CamStore, write_shard
@@ -10,7 +9,7 @@ from orandnet.job.progress import track
 from orandnet.job.training_job import TrainingJob
 from orandnet.maps.flatness import warned_if_flat
 from orandnet.networks.device import place, select_device
-from orandnet.orandnet.loss import LOSSES
+from orandnet.orandnet.loss import training_loss
 from orandnet.orandnet.maps import refine
 from orandnet.orandnet.network import create_network
 from orandnet.orandnet.samples import CamSamples
@@ -28,11 +27,7 @@ def train(*, or_cams: list[Path], and_cams: list[Path], settings: Settings, job:
         and_cams: shards of the AND CAM, its target.
         settings: network, loss and training.
     """
-    samples, criterion = CamSamples(CamStore(or_cams), CamStore(and_cams), settings), LOSSES[settings.loss]
-
-    def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        maps, target, weight = (part.flatten(0, 1) for part in batch)
-        return {"loss": criterion(network(maps).float(), target, weight)}
+    samples = CamSamples(CamStore(or_cams), CamStore(and_cams), settings)
 
     def task() -> Task:
         network = create_network(settings)
@@ -40,7 +35,7 @@ def train(*, or_cams: list[Path], and_cams: list[Path], settings: Settings, job:
             network,
             samples,
             len(samples),
-            loss,
+            partial(training_loss, loss=settings.loss),
             groups=lambda: parameter_groups(list(network.parameters()), [], head_factor=1.0),
             training=settings.training,
             metadata={"orandnet": settings.canonical_json()},

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from orandnet.dataset.new_images import images_under, refuse_left_out
 from orandnet.files.folder_record import MADE_WITH, FolderRecord
 from orandnet.files.manifest import sha256, versions
@@ -42,9 +40,8 @@ def run(
         settings: JSON with keys of the config's section prediction; the others are as the run predicted, if the weights
             lie in its folder, and else the defaults.
         device: auto, cpu, cuda or cuda:<number>.
-        threads: CPU threads; with more than one, the CRF runs beside the network.
+        threads: CPU threads; those beyond one do the dense CRF.
     """
-    torch.set_num_threads(threads)
     check_variant(variant)
     target, found = Path(output), images_under(Path(images), Path(output))
     wanted = Wanted(overlay, probabilities)

@@ -49,7 +49,6 @@ def run(
         device: auto, cpu or cuda.
         threads: CPU threads; those beyond one do the dense CRF.
     """
-    torch.set_num_threads(threads)
     images, where = read_index(index), select_device(device)
     records = shard_slice(images.filled_subset(split, index), shard)
     network = place(trained_network(weights, images), where)

@@ -23,6 +23,7 @@ from orandnet.job.warnings import warn
 from orandnet.networks.device import mixed_precision
 from orandnet.training.doubts import Window, doubts, window_of
 from orandnet.training.optimizer import build_optimizer
+from orandnet.training.parts import in_parts
 from orandnet.training.schedule import rate_factor
 from orandnet.training.settings import Training
 from orandnet.training.state import load_state, save_state
@@ -45,19 +46,22 @@ class _Samples(Dataset):
         return self.sample(position, np.random.default_rng(seed), progress)
 
 
-class _Steps:
+class Steps:
     """The addresses of each batch from a step on, in a new random order each epoch."""
 
     def __init__(self, num_samples: int, settings: Training, random_seed: int):
+        """Count the steps of a training on `num_samples` samples, from the first on."""
         self.num_samples, self.random_seed = num_samples, random_seed
         self.batch_size = min(settings.batch_size, num_samples)
         self.per_epoch, self.total = settings.steps_per_epoch(num_samples), settings.num_steps(num_samples)
         self.start = 0
 
     def __len__(self) -> int:
+        """Return how many are left."""
         return self.total - self.start
 
     def __iter__(self) -> Iterator[list]:
+        """Yield for each step the (position, progress, seed of the generator) of its samples."""
         for step in range(self.start, self.total):
             epoch, within = divmod(step, self.per_epoch)
             order = np.random.default_rng((self.random_seed, epoch)).permutation(self.num_samples)
@@ -114,7 +118,7 @@ def fit(
     if num_samples == 0:
         raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
     optimizer = build_optimizer(groups, settings)
-    steps = _Steps(num_samples, settings, random_seed)
+    steps = Steps(num_samples, settings, random_seed)
     progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": [], "windows": {}}
     steps.start = progress["step"]
     network.train()
@@ -123,8 +127,8 @@ def fit(
     watch = Watch(history_output, events_output, progress["history"], steps.start, steps.total, steps.per_epoch)
     with StopRequest() as stop, watch:
         for batch in track(batches, description, len(steps), status=watch.line):
-            batch = tuple(part.to(device, non_blocking=True) for part in batch)
-            watch.add(*_step(network, optimizer, loss, batch, progress, steps, settings), progress["history"])
+            seen = training_step(network, optimizer, loss, batch, progress, steps, settings, device)
+            watch.add(*seen, progress["history"])
             if stop.asked or time.monotonic() - saved > SECONDS_BETWEEN_STATES:
                 _check_finite(progress)  # a state that has gone wrong is not worth keeping
                 save_state(state, network, optimizer, key=key, progress=_plain(progress))
@@ -138,7 +142,7 @@ def fit(
         warn(*doubt)
 
 
-def _loader(samples: _Samples, steps: _Steps, *, num_workers: int, device: torch.device) -> DataLoader:
+def _loader(samples: _Samples, steps: Steps, *, num_workers: int, device: torch.device) -> DataLoader:
     """Return the batches of `steps`, loaded by `num_workers` forked processes, or by who asks if there are none."""
     return DataLoader(
         samples,
@@ -156,30 +160,37 @@ def _leave_signals_alone(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _step(
+def training_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     loss: Loss,
-    batch: tuple,
+    batch: tuple[Tensor, ...],
     progress: dict,
-    steps: _Steps,
+    steps: Steps,
     settings: Training,
+    device: torch.device,
 ) -> tuple[float, dict[str, Tensor]]:
-    """Do one optimiser step and count it in `progress`; return its rate and values (float64 scalars)."""
+    """Do one optimiser step on a batch, which may lie on the CPU still, and count it in `progress`.
+
+    Returns:
+        Its rate and its values (float64 scalars).
+    """
     step = progress["step"]
+    batch = tuple(part.to(device, non_blocking=True) for part in batch)
     rate = settings.learning_rate * rate_factor(
         step, steps.total, schedule=settings.schedule, power=settings.power, warmup=settings.warmup_iterations
     )
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_factor"]
-    torch.manual_seed(hash((steps.random_seed, step)))  # dropout and the like; ints hash alike in every process
-    with mixed_precision(batch[0].device, settings.precision):
-        values = loss(network, batch)
-    optimizer.zero_grad(set_to_none=True)
+    seed = (steps.random_seed, step)
+    torch.manual_seed(hash(seed))  # dropout and the like; ints hash alike in every process
+    with mixed_precision(device, settings.precision):
+        values = loss(in_parts(network, settings.accumulate, seed), batch)
     values["loss"].backward()
     if settings.clip_gradient is not None:
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip_gradient)
     optimizer.step()
+    optimizer.zero_grad(set_to_none=True)  # here, so that no gradients lie beside the activations of the next step
     values = {name: value.detach().double() for name, value in values.items()}
     for name, value in values.items():
         progress["sums"][name] = progress["sums"].get(name, 0.0) + value

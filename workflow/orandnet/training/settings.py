@@ -1,8 +1,8 @@
 """Settings that every training has."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from orandnet.settings import LARGEST_SCALE, PRECISION, SMALLEST_SCALE, Precision, Section
 
@@ -31,6 +31,13 @@ class Training(Section):
         None, ge=1, le=MOST_STEPS, description="stop after this many steps, whatever the epochs"
     )
     batch_size: int = Field(16, ge=1, le=LARGEST_BATCH, description="images per step")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=LARGEST_BATCH,
+        description="parts in which a step's batch goes through the network, where all of it does not fit in a GPU's "
+        "memory: the same loss and gradient (but where batch normalisation learns) for one more forward pass",
+    )
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="sgd, adam or adamw")
     learning_rate: float = Field(0.01, gt=0, le=100, description="of the backbone, at the start")
     head_learning_rate_factor: float = Field(10.0, gt=0, le=1e6, description="new layers learn this many times faster")
@@ -44,6 +51,14 @@ class Training(Section):
     )
     clip_gradient: float | None = Field(None, gt=0, le=1e6, description="largest norm of the gradient")
     precision: Precision = Field("auto", description=PRECISION)
+
+    @model_validator(mode="after")
+    def _parts_have_images(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate {self.accumulate} is more than the batch_size {self.batch_size} has images; lower it"
+            )
+        return self
 
     def steps_per_epoch(self, num_samples: int) -> int:
         """Return the steps of a pass over the samples; a last small batch is left out: batch norm needs many."""

@@ -1,0 +1,117 @@
+"""Counted memory against measured: the peak of a step on the CPU, at sizes that a CPU computes in seconds.
+
+    python benchmarks/memory_count.py            # all, two minutes
+    python benchmarks/memory_count.py --only segmenter
+
+Each step runs in a process of its own. Its memory is the rise of the peak above what the process held before its
+network was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. The count is that of
+`orandnet.capacity` in float32. What a CPU needs beside the storages, copies of weights in other orders above all, is in
+the measured number and not in the count.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from orandnet.capacity.jobs import Images, Job, gpu_jobs
+from orandnet.config.sections import load
+
+ROOT = Path(__file__).parents[1]
+IMAGES = Images((375, 500), 2, 20)
+# rule, name -> images at a time and their size, changed settings: seconds on a CPU, with a peak of several 100 MB
+CASES = {
+    "classifier resnet50": {"batch_size": 4, "crop_size": 320},
+    "classifier vit": {"batch_size": 2, "crop_size": 320},
+    "classifier mctformer": {"batch_size": 8, "crop_size": 224},
+    "orandnet ours": {"batch_size": 1},
+    "irn naive": {"batch_size": 8, "crop_size": 256},
+    "segmenter ours": {"batch_size": 2, "crop_size": 225},
+    "prediction ours": {"batch_size": 1, "size": (188, 250)},
+}
+# the workflow keeps blocks of memory (command.smk); a measurement of what is held must not
+GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0"}
+
+
+def job_of(case: str) -> Job:
+    """Return the job of a case, in float32, with the sizes of the case."""
+    rule, name = case.split()
+    config = load(yaml.safe_load((ROOT / "config/voc2012.yaml").read_text()))
+    job = next(job for job in gpu_jobs(config) if job.rule == rule and name in job.names)
+    changes = {key: value for key, value in CASES[case].items() if key not in ("batch_size", "size")}
+    settings = (job.settings[0].model_copy(update=changes), *job.settings[1:])
+    return job._replace(settings=settings, batch_size=CASES[case]["batch_size"])
+
+
+def images_of(case: str) -> Images:
+    """Return what the images of a case are like."""
+    return IMAGES._replace(size=CASES[case].get("size", IMAGES.size))
+
+
+def held() -> dict[str, int]:
+    """Return the memory of this process and its peak, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {
+        key: int(value.split()[0]) * 1024 for key, value in (line.split(":", 1) for line in lines if line[:2] == "Vm")
+    }
+
+
+def measure(case: str) -> int:
+    """Return the bytes by which a step on the CPU raises this process's memory at its peak."""
+    import torch
+
+    from orandnet.capacity.work import make_network, steps
+
+    torch.set_num_threads(1)
+    job = job_of(case)
+    before = held()["VmRSS"]
+    images = images_of(case)
+    network = make_network(job, images, values=True)
+    work = steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size)
+    next(work)  # what is made once, such as compiled kernels
+    Path("/proc/self/clear_refs").write_text("5")
+    next(work)
+    return held()["VmHWM"] - before
+
+
+def counted(case: str) -> int:
+    """Return the bytes that are counted for the same step."""
+    from orandnet.capacity.needs import count
+
+    return count(job_of(case), images_of(case), like_cpu=True).peak
+
+
+def compare(case: str) -> dict:
+    """Return both numbers of a case, the measured one from a process of its own."""
+    environment = {**os.environ, **GIVEN_BACK, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--measure", case]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return {"case": case, "measured": json.loads(done.stdout.splitlines()[-1]), "counted": counted(case)}
+
+
+def main() -> None:
+    """Print a table of the cases."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--measure", metavar="CASE", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure)))
+        return
+    print("| step | measured MiB | counted MiB | counted / measured |\n|---|---|---|---|")
+    for case in CASES:
+        if options.only in case:
+            found = compare(case)
+            ratio = found["counted"] / found["measured"]
+            print(
+                f"| {case} | {found['measured'] / 2**20:.0f} | {found['counted'] / 2**20:.0f} | {ratio:.2f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
