@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import yaml
 
-from orandnet.config.sections import deep_update
+from orandnet.config.overrides import deep_update
 from orandnet.files.places import place
 
 RUN = "forms"

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import yaml
 
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.files.places import place
 
 FORMS = [*product((True, False), (0.0, 0.1, 0.4))]  # balanced, label smoothing

@@ -12,7 +12,8 @@ import forms
 import soak
 from checkout import ROOT
 from inputs import Inputs, drawn, prediction_like
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.maps.grid import grid_shape
 from timing import COLUMNS, Agreement, Comparison, lines, run, seconds_text, write_rows
 

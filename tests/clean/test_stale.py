@@ -9,7 +9,8 @@ import yaml
 from checkout import TINY
 from orandnet.clean.stale import stale_files
 from orandnet.cli import main
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.places import PLACES
 from orandnet.plan.artifacts import planned, trained_seeds

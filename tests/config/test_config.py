@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from orandnet.config import clips, reference
 from orandnet.config.errors import known_keys
-from orandnet.config.sections import Config, Source, deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import Config, Source, load
 from orandnet.config.sources import split_member
 from orandnet.irn.settings import Settings as IrnSettings
 

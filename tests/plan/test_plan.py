@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from checkout import ROOT, TINY
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.files.places import PLACES, origin_of, place
 from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 from orandnet.plan.changes import changed_settings

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from checkout import TINY
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.plan import thresholds
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())

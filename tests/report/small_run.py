@@ -11,7 +11,8 @@ import yaml
 from PIL import Image
 
 from checkout import TINY
-from orandnet.config.sections import Config, deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import Config, load
 from orandnet.dataset.index import PART_COLUMNS
 from orandnet.evaluation import stage as evaluation
 from orandnet.evaluation.settings import Settings as EvaluationSettings

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from checkout import MINIMAL, Checkout
-from orandnet.config.sections import deep_update
+from orandnet.config.overrides import deep_update
 from orandnet.files.manifest import sha256
 from voc_folder import SIZE, write_image, write_voc
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from checkout import MINIMAL, Checkout, started
-from orandnet.config.sections import deep_update
+from orandnet.config.overrides import deep_update
 from orandnet.files.mask import write_mask
 from voc_folder import SIZE, write_image, write_list, write_voc
 

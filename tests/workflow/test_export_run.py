@@ -9,7 +9,8 @@ import yaml
 
 from orandnet import cli
 from orandnet.clean.stale import stale_files
-from orandnet.config.sections import deep_update, load
+from orandnet.config.overrides import deep_update
+from orandnet.config.sections import load
 from orandnet.dataset.index import read_index, read_rows
 from orandnet.export.archive import read_archive
 from orandnet.files.store import CamStore

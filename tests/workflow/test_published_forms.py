@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from checkout import TINY
-from orandnet.config.sections import deep_update
+from orandnet.config.overrides import deep_update
 from orandnet.dataset.index import read_index
 from orandnet.files.manifest import sha256
 from orandnet.files.store import CamStore

@@ -13,7 +13,8 @@ from orandnet.classifier.settings import KIND_DEFAULTS as KIND_CLASSIFIER
 from orandnet.classifier.settings import Settings as ClassifierSettings
 from orandnet.config.choices import contradictions
 from orandnet.config.errors import describe
-from orandnet.config.sources import Ensemble, Overrides, Source
+from orandnet.config.overrides import merged
+from orandnet.config.sources import Ensemble, Source
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.evaluation.settings import Settings as EvaluationSettings
 from orandnet.export.settings import Settings as ExportSettings
@@ -105,12 +106,12 @@ class Config(Section):
         kind = self.sources[source].kind
         changes = {**self.sources[source].classifier, "kind": kind}
         place = f"sources.{source}.classifier"
-        return _merged(self.classifier, changes, place, KIND_CLASSIFIER[kind])
+        return merged(self.classifier, changes, place, KIND_CLASSIFIER[kind])
 
     def import_of(self, source: str) -> ImportSettings:
         """Return what the import of a source's CAM files depends on."""
         given = self.sources[source]
-        scores = _merged(ImportedScores(), given.cam, f"sources.{source}.cam")
+        scores = merged(ImportedScores(), given.cam, f"sources.{source}.cam")
         return ImportSettings(
             **scores.model_dump(),
             path=given.path,
@@ -129,7 +130,7 @@ class Config(Section):
     def cam_of(self, source: str) -> CamSettings:
         """Return the CAM settings of a source that is a network."""
         defaults = KIND_CAM[self.sources[source].kind]
-        return _merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
+        return merged(self.cam, self.sources[source].cam, f"sources.{source}.cam", defaults)
 
     def clip_of(self, source: str) -> ClipSettings:
         """Return what the CAMs of a source of kind clip depend on, but for its words."""
@@ -149,16 +150,16 @@ class Config(Section):
 
     def fusion_of(self, ensemble: str) -> FusionSettings:
         """Return the fusion settings of an ensemble."""
-        return _merged(self.fusion, self.ensembles[ensemble].fusion, f"ensembles.{ensemble}.fusion")
+        return merged(self.fusion, self.ensembles[ensemble].fusion, f"ensembles.{ensemble}.fusion")
 
     def orandnet_of(self, ensemble: str) -> OrandnetSettings:
         """Return the ORANDNet settings of an ensemble."""
-        return _merged(self.orandnet, self.ensembles[ensemble].orandnet, f"ensembles.{ensemble}.orandnet")
+        return merged(self.orandnet, self.ensembles[ensemble].orandnet, f"ensembles.{ensemble}.orandnet")
 
     def irn_of(self, cam: str) -> IrnSettings:
         """Return the IRN settings of a source's or ensemble's CAM."""
         place, owner = ("sources", self.sources) if cam in self.sources else ("ensembles", self.ensembles)
-        return _merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
+        return merged(self.irn.narrowed_to(IrnSettings), owner[cam].irn, f"{place}.{cam}.irn")
 
     @property
     def imported(self) -> list[str]:
@@ -217,24 +218,6 @@ class Config(Section):
     def refined_forms(self, method: str) -> list[str]:
         """Return what the section refinement makes of a method's CAM."""
         return [form for form in self.refinement.methods if form.rpartition("+")[0] == method]
-
-
-def _merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:
-    """Return a section with some keys changed, checked anew; `defaults` yield to what the config names."""
-    named = deep_update(defaults or {}, section.model_dump(exclude_unset=True))
-    try:
-        return type(section).model_validate(deep_update(named, changes))
-    except ValidationError as error:
-        raise ValueError(describe(error, type(section), place)) from None
-
-
-def deep_update(values: dict, changes: dict) -> dict:
-    """Return `values` with `changes`, mapping by mapping; neither argument is altered."""
-    result = dict(values)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = deep_update(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
 
 
 def all_methods(config: Config) -> dict[str, str]:

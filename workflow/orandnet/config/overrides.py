@@ -1,0 +1,27 @@
+"""Sections with some of their keys changed, as sources, ensembles and further config files change them."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from orandnet.config.errors import describe
+from orandnet.config.sources import Overrides
+from orandnet.settings import Section
+
+
+def merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:
+    """Return a section with some keys changed, checked anew; `defaults` yield to what the config names."""
+    named = deep_update(defaults or {}, section.model_dump(exclude_unset=True))
+    try:
+        return type(section).model_validate(deep_update(named, changes))
+    except ValidationError as error:
+        raise ValueError(describe(error, type(section), place)) from None
+
+
+def deep_update(values: dict, changes: dict) -> dict:
+    """Return `values` with `changes`, mapping by mapping; neither argument is altered."""
+    result = dict(values)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = deep_update(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
