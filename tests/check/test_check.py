@@ -159,3 +159,12 @@ def test_predictions_of_other_programs_are_read_too(project, capsys):
     assert "  weclip/b1.npy: has 2 channels, not 3; " in "\n".join(check(capsys)[1])
     np.save(folder / "weclip/b1.npy", np.zeros((3, 12, 16)))
     assert (check(capsys, "--skip-data")[0], check(capsys)[0]) == (0, 0)
+
+
+def test_jobs_that_need_more_memory_than_the_gpu_has_are_named_with_a_remedy(project, capsys):
+    project()
+    code, lines = check(capsys, "--skip-data", "--gpu-mem-mb", "400")
+    assert code == 0
+    assert any(line.startswith("GPU memory ") and "of 400 MB at most" in line for line in lines)
+    assert any(line.startswith("  classifier (cnn") and "needs" in line for line in lines)
+    assert not any("GPU memory" in line for line in check(capsys, "--skip-data")[1])

@@ -31,7 +31,7 @@ from orandnet.segmenter.deeplab import DeepLab
 from orandnet.segmenter.deeplab import without_pretraining as segmenter_from_file
 from orandnet.segmenter.stage import training_loss as segmenter_loss
 from orandnet.settings import Section
-from orandnet.training.loop import Loss, Steps, training_step
+from orandnet.training.loop import Loss, Steps, fresh_progress, training_step
 from orandnet.training.optimizer import build_optimizer, parameter_groups
 
 Arrays = tuple[Tensor, ...]
@@ -122,7 +122,7 @@ def steps(
     )
     optimizer = build_optimizer(learning.groups(network), settings)
     _prime(optimizer)
-    progress: dict = {"step": 0, "sums": {}, "history": []}
+    progress = fresh_progress()
     endless = Steps(1_000_000 * batch_size, settings, random_seed=0)
     network.train()
     draw = batch or learning.batch

@@ -11,13 +11,10 @@ from orandnet.config.merging import merged_config
 from orandnet.config.sections import Config, load
 from orandnet.dataset.index import CLASSES
 from orandnet.dataset.settings import Settings as DatasetSettings
-from orandnet.files.manifest import manifest_path
-from orandnet.files.places import all_shards
-from orandnet.plan.jobs import made
-from orandnet.report.page.jobs import read_jobs, warned
+from orandnet.screen.finished import run_warnings
 
 
-def run(config: list[str], /, *, skip_data: bool = False, threads: int = 1) -> None:
+def run(config: list[str], /, *, skip_data: bool = False, gpu_mem_mb: int | None = None, threads: int = 1) -> None:
     """List all that is wrong with a config, its data, imported CAMs, networks and weights; train nothing.
 
     Ends with exit code 1 if anything is. Also shown are the warnings that finished jobs of the run have left.
@@ -25,6 +22,7 @@ def run(config: list[str], /, *, skip_data: bool = False, threads: int = 1) -> N
     Args:
         config: the config files as Snakemake is given them, the later over the earlier.
         skip_data: do not open images, masks and imported CAM files.
+        gpu_mem_mb: memory of the GPU that jobs would run on; default: that of this machine's, if it has one.
         threads: number of files that are decoded at a time.
     """
     raw = merged_config(Path(name) for name in config)
@@ -36,6 +34,7 @@ def run(config: list[str], /, *, skip_data: bool = False, threads: int = 1) -> N
             _check_data(report, settings, checked, folder, threads)
         if checked is not None:
             _check_networks(report, checked, _num_classes(checked, folder))
+            _check_memory(checked, gpu_mem_mb)
     if checked is not None:
         _show_warnings(checked)
     if report.faults:
@@ -112,11 +111,25 @@ def _check_networks(report: _Report, config: Config, num_foreground: int) -> Non
     report.of("networks", work)
 
 
+def _check_memory(config: Config, gpu_mem_mb: int | None) -> None:
+    """Say which jobs need more memory than the GPU has, and what to write then; nothing where no GPU is known."""
+    from orandnet.capacity.jobs import all_names
+    from orandnet.capacity.needs import gpu_needs, memory_at_hand
+
+    there = gpu_mem_mb or memory_at_hand()
+    if there is None:
+        return
+    needs = gpu_needs(config, there)
+    most = max((need.memory_mib for need in needs), default=0)
+    lacking = [need for need in needs if need.advice]
+    print(f"{'GPU memory':10} {f'{len(lacking)} warnings' if lacking else 'ok'}: {most} of {there} MB at most")
+    for need in lacking:
+        print(f"  {all_names([need.job])[0]} needs {need.memory_mib} MB; {need.advice}")
+
+
 def _show_warnings(config: Config) -> None:
     """Print the doubts that stand in the manifests of the run's finished jobs."""
-    written = [manifest_path(path) for first in made(config) for path in all_shards(Path(first))]
-    there = dict.fromkeys(path for path in written if path.is_file())
-    found = warned(read_jobs(there))
+    found = run_warnings(config)
     if found:
         print("\nwarnings of the jobs that have ended:")
     for warning in found:

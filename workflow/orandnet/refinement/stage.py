@@ -59,7 +59,15 @@ def crf(
 def sam(
     *, index: Path, cams: list[Path], output: Path, settings: SamJob, otsu: Path | None = None, shard: str = "1-of-1"
 ) -> None:
-    """Write the CAMs of a shard of train_aug in the form of another program's segments; the options are those of `crf`.
+    """Write the CAMs of a shard of train_aug in the form of another program's segments.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: shards of the CAM store to refine.
+        output: the shard.
+        settings: folder and format of the segments, and what a class's share of one must be.
+        otsu: otsu.json of these CAMs; needed where the settings do not name the background threshold.
+        shard: which part of the train_aug images, as `<i>-of-<n>`.
 
     Raises:
         ValueError: if an image has no file of segments, or one that does not fit it.
@@ -82,7 +90,16 @@ def superpixels(
     otsu: Path | None = None,
     shard: str = "1-of-1",
 ) -> None:
-    """Write the CAMs of a shard of train_aug in the form of superpixels; the options are those of `crf`."""
+    """Write the CAMs of a shard of train_aug in the form of superpixels.
+
+    Args:
+        index: train_aug.csv of the data set.
+        cams: shards of the CAM store to refine.
+        output: the shard.
+        settings: the superpixels, and what a class's share of one must be.
+        otsu: otsu.json of these CAMs; needed where the settings do not name the background threshold.
+        shard: which part of the train_aug images, as `<i>-of-<n>`.
+    """
     from orandnet.refinement.superpixels import superpixels as of_image  # scikit-image takes half a second
 
     _merge(index, cams, output, settings, otsu, shard, lambda record, rgb: of_image(rgb, settings))
@@ -121,7 +138,7 @@ def _threshold(settings: CrfJob | SamJob | SuperpixelJob, otsu: Path | None) -> 
 
 
 def _records(index: Path, shard: str) -> list[Record]:
-    return shard_slice(read_index(index).subset("train_aug"), shard)
+    return shard_slice(read_index(index).filled_subset("train_aug", index), shard)
 
 
 def _write(index: Path, cams: list[Path], output: Path, shard: str, stride: int, refine: Refine) -> None:

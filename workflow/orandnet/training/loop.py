@@ -119,7 +119,7 @@ def fit(
         raise ValueError(f"{description}: no training sample is left; check the splits and the labels.")
     optimizer = build_optimizer(groups, settings)
     steps = Steps(num_samples, settings, random_seed)
-    progress = load_state(state, network, optimizer, key=key) or {"step": 0, "sums": {}, "history": [], "windows": {}}
+    progress = load_state(state, network, optimizer, key=key) or fresh_progress()
     steps.start = progress["step"]
     network.train()
     loader = _loader(_Samples(sample), steps, num_workers=max(0, threads - 1), device=device)
@@ -140,6 +140,11 @@ def fit(
     windows = (Window(*progress["windows"].get(name, ())) for name in ("first", "last"))
     for doubt in doubts(*windows, chance=chance, what=description):
         warn(*doubt)
+
+
+def fresh_progress() -> dict:
+    """Return the progress of a training that has not begun."""
+    return {"step": 0, "sums": {}, "history": [], "windows": {}}
 
 
 def _loader(samples: _Samples, steps: Steps, *, num_workers: int, device: torch.device) -> DataLoader:
