@@ -92,6 +92,7 @@ def test_features_and_weights_of_a_clip_in_files_take_the_place_of_jobs():
     own = {"kind": "clip", "text": {"features": "f.npz"}, "backbone": {"weights": "w.safetensors"}}
     plan = config(sources={"clip": own})
     assert cams.word_features(plan, "clip") == "f.npz"
+    assert changed_settings(plan)["sources.clip.text.features"] == "f.npz"
     assert not any(path.endswith("text.npz") for path in jobs.made(plan))
     assert trainings.pretrained_clip(plan, "clip") == ["w.safetensors"]
     assert trainings.pretrained_clip(config(sources={"clip": {"kind": "clip"}}), "clip") == []

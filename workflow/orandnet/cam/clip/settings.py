@@ -68,7 +68,8 @@ class ClipWords(Section):
 
     @model_validator(mode="after")
     def _features_stand_alone(self) -> Self:
-        others = [key for key in type(self).model_fields if key != "features" and key in self.model_fields_set]
+        fields = type(self).model_fields
+        others = [key for key, field in fields.items() if key != "features" and getattr(self, key) != field.default]
         if self.features and others:
             raise ValueError(
                 f"{', '.join(others)}: would not be read beside features {self.features}; drop one of both"
