@@ -140,7 +140,7 @@ def test_what_needs_true_masks_is_refused_where_there_are_none(changes, message)
             {"sources__own": {**IMPORT, "cam": {"scales": [1]}}},
             "sources.own.cam.scales: unknown key; the keys here are normalise, power.",
         ),
-        ({"fusion__zzz": 1}, "fusion.zzz: unknown key; the keys here are offsets, clip."),
+        ({"fusion__zzz": 1}, "fusion.zzz: unknown key; the keys here are and, offsets, clip."),
     ],
 )
 def test_an_unknown_key_is_named_with_its_path_and_the_near_miss(changes, message):

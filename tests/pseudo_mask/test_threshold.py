@@ -145,7 +145,7 @@ FIXED = MethodSettings(threshold_rule="fixed")
 
 
 class OneImage:
-    def subset(self, name):
+    def filled_subset(self, name, path):
         assert name == "train_aug"
         return [Record("a", "a.jpg", "train", (8, 8), (2,))]
 
@@ -238,7 +238,7 @@ def test_masks_of_hardly_any_foreground_or_background_are_doubted(tmp_path, fore
     """Over all masks: a full one and an empty one are together half foreground."""
     shares = [min(2 * foreground, 1000) / 1000, max(2 * foreground - 1000, 0) / 1000]
     with collected_warnings() as found:
-        stage._save_choice(tmp_path / "1-of-1.threshold.json", "otsu", 0.5, shares)
+        stage._save_choice(tmp_path / "1-of-1.threshold.json", "otsu", 0.5, [(share, 1.0) for share in shares])
     assert [warning["code"] for warning in found] == ([expected] if expected else [])
 
 
