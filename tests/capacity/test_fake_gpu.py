@@ -47,7 +47,7 @@ def quicker(job):
     return job._replace(settings=(job.settings[0].model_copy(update={"radius": FEW_OFFSETS}),))
 
 
-@pytest.mark.parametrize(("job", "images"), published_jobs())
+@pytest.mark.parametrize(("job", "images"), list(published_jobs()))
 def test_a_step_or_an_image_goes_through_on_the_device(job, images):
     seen = count(quicker(job), images)
     network = work.make_network(job, images)

@@ -7,7 +7,7 @@ import capacity as counting_script
 from checkout import ROOT
 from orandnet.capacity import needs, table
 from orandnet.capacity.cards import CARDS, LAUNCH, roofline
-from orandnet.capacity.jobs import INDIFFERENT, gpu_jobs, largest_images, usual_images
+from orandnet.capacity.jobs import INDIFFERENT, gpu_jobs, largest_images
 from orandnet.capacity.needs import cost_of, gpu_needs, peak_mib
 from orandnet.capacity.table import Cost, counted, needed, needed_mib
 from orandnet.config.sections import load
@@ -24,7 +24,7 @@ def test_every_gpu_job_of_the_published_configs_was_counted(name):
     assert rules >= {"classifier", "cam", "orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction"}
     for job in gpu_jobs(chosen):
         assert needed_mib(job, largest_images(chosen)) > table.CONTEXT_MIB
-        assert set(counted()[job.key(usual_images(chosen))].seconds) == {card.name for card in CARDS}
+        assert set(counted()[job.key(largest_images(chosen))].seconds) == {card.name for card in CARDS}
 
 
 def test_the_table_holds_nothing_else():

@@ -112,10 +112,10 @@ def peak_mib(job: Job, images: Images, *, batch_size: int | None = None) -> floa
     return count(job, images, batch_size=batch_size).peak / 2**20
 
 
-def cost_of(job: Job, images: Images, *, of_one: bool = True) -> Cost:
-    """Return all that is kept of a job's count in the package's table; without the peak of one image if not asked."""
+def cost_of(job: Job, images: Images) -> Cost:
+    """Return all that is kept of a job's count in the package's table."""
     whole = count(job, images)
-    one = peak_mib(job, images, batch_size=1) if of_one and job.batch_size > 1 else whole.peak / 2**20
+    one = peak_mib(job, images, batch_size=1) if job.batch_size > 1 else whole.peak / 2**20
     return Cost(
         peak_mib=round(whole.peak / 2**20),
         peak_of_one_mib=round(one),
