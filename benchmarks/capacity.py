@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from orandnet.capacity import jobs, table
-from orandnet.capacity.cards import CARDS
+from orandnet.capacity.cards import CARDS, Card, roofline
 from orandnet.capacity.jobs import Images, Job
 from orandnet.config.sections import Config, load
 from orandnet.plan import targets, trainings
@@ -42,6 +42,12 @@ def wanted() -> list[tuple[str, Job, Images]]:
         images = jobs.largest_images(config)
         found |= {job.key(images): (job, images) for job in jobs.gpu_jobs(config)}
     return [(key, *pair) for key, pair in found.items()]
+
+
+def seconds_on(card: Card, cost: table.Cost) -> float:
+    """Return the roofline of a count on a card."""
+    flops, moved = cost.gflop * 1e9, cost.gbyte * 1e9
+    return roofline(card, products=cost.products, flops=flops, moved=moved, kernels=cost.operations)
 
 
 def usual_share(config: Config, job: Job) -> float:
@@ -86,12 +92,12 @@ def head(*cells: str) -> list[str]:
 
 def memory_rows(name: str) -> list[str]:
     """Return the table of the memory that a config's jobs need."""
-    config, lines = config_of(name), head("rule", "of", "at a time", "counted MiB", "of one", "asked for, MiB")
+    config, lines = config_of(name), head("rule", "of", "at a time", "counted MiB", "asked for, MiB")
     images = jobs.largest_images(config)
     for job in jobs.gpu_jobs(config):
         cost = table.counted()[job.key(images)]
         who, needs = ", ".join(dict.fromkeys(job.names)), table.needed(cost.peak_mib)
-        lines.append(row(job.rule, who, job.batch_size, cost.peak_mib, cost.peak_of_one_mib, needs))
+        lines.append(row(job.rule, who, job.batch_size, cost.peak_mib, needs))
     return lines
 
 
@@ -123,7 +129,7 @@ def time_rows(name: str) -> list[str]:
         cost = table.counted()[job.key(images)]
         units, number = repetitions(name, config, job)
         share = usual_share(config, job)
-        seconds = cost.seconds | {"guess": cost.gflop * 1e9 / GUESS}
+        seconds = {card.name: seconds_on(card, cost) for card in CARDS} | {"guess": cost.gflop * 1e9 / GUESS}
         hours = {card: share * value * units * number / 3600 for card, value in seconds.items()}
         sums = {card: total + hours[card] for card, total in sums.items()}
         lines.append(
@@ -139,7 +145,7 @@ def time_rows(name: str) -> list[str]:
     return lines
 
 
-def chain_hours(name: str, card: str) -> float:
+def chain_hours(name: str, card: Card) -> float:
     """Return the hours of the longest chain of jobs of one seed on a card, with each shard on a device of its own."""
     config = config_of(name)
     images, hours = jobs.largest_images(config), {}
@@ -148,7 +154,7 @@ def chain_hours(name: str, card: str) -> float:
         cost, units = table.counted()[job.key(images)], repetitions(name, config, job)[0]
         split = 1 if job.trains else len(list(shards.get(job.rule, range(config.shards))))
         for who in job.names:
-            hours[job.rule, who] = usual_share(config, job) * cost.seconds[card] * units / split / 3600
+            hours[job.rule, who] = usual_share(config, job) * seconds_on(card, cost) * units / split / 3600
     sources = max(hours["classifier", source] + hours["cam", source] for source in ("resnet50", "vit"))
     after = ("orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction")
     return sources + sum(hours[rule, "ours"] for rule in after)
@@ -164,9 +170,9 @@ def wall_rows() -> list[str]:
             total = 0.0
             for job in jobs.gpu_jobs(config):
                 units, number = repetitions(name, config, job)
-                seconds = usual_share(config, job) * table.counted()[job.key(images)].seconds[card.name]
+                seconds = usual_share(config, job) * seconds_on(card, table.counted()[job.key(images)])
                 total += seconds * units * number / 3600
-            chain = chain_hours(name, card.name)
+            chain = chain_hours(name, card)
             walls = [max(3 * total / gpus, chain) for gpus in (1, 8, 64)]
             lines.append(row(name, card.name, f"{total:.0f}", *(f"{wall:.0f} h" for wall in walls), f"{chain:.1f}"))
     return lines

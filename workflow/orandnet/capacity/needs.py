@@ -1,11 +1,11 @@
 """How much memory of a GPU each rule of a config needs, and what to do where there is less."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 
-from orandnet.capacity.cards import CARDS, roofline
 from orandnet.capacity.counting import Count
 from orandnet.capacity.fake_gpu import GPU, fake_tensors
 from orandnet.capacity.jobs import Images, Job, gpu_jobs, largest_images
@@ -36,7 +36,8 @@ class Need(NamedTuple):
 def gpu_needs(config: Config, device_mib: int | None = None) -> list[Need]:
     """Return what each GPU job of a config needs, those of equal settings together.
 
-    What the package's table does not hold is counted, in one to ten seconds for each.
+    What the package's table does not hold is counted, in one to ten seconds for each; so is one image at a time, where
+    a batch does not fit.
 
     Args:
         config: checked.
@@ -56,8 +57,7 @@ def _each_need(config: Config, device_mib: int | None) -> Iterator[Need]:
         elif need.memory_mib <= device_mib:
             yield need._replace(fitting=job.batch_size)
         else:
-            one = cost.peak_of_one_mib if cost else peak_mib(job, images, batch_size=1)
-            yield _advised(need, one, device_mib)
+            yield _advised(need, peak_mib(job, images, batch_size=1), device_mib)
 
 
 def _advised(need: Need, peak_of_one: float, device_mib: int) -> Need:
@@ -115,14 +115,15 @@ def peak_mib(job: Job, images: Images, *, batch_size: int | None = None) -> floa
 def cost_of(job: Job, images: Images) -> Cost:
     """Return all that is kept of a job's count in the package's table."""
     whole = count(job, images)
-    one = peak_mib(job, images, batch_size=1) if job.batch_size > 1 else whole.peak / 2**20
+    flops: Counter[str] = Counter()
+    for operation in whole.operations:
+        flops[operation.products] += operation.flops
     return Cost(
         peak_mib=round(whole.peak / 2**20),
-        peak_of_one_mib=round(one),
-        gflop=round(sum(operation.flops for operation in whole.operations) / 1e9, 1),
+        gflop=round(flops.total() / 1e9, 1),
         gbyte=round(sum(operation.bytes for operation in whole.operations) / 1e9, 2),
         operations=len(whole.operations),
-        seconds={card.name: round(roofline(whole.operations, card), 5) for card in CARDS},
+        products=flops.most_common(1)[0][0],
     )
 
 

@@ -21,19 +21,17 @@ class Cost(NamedTuple):
 
     Attributes:
         peak_mib: peak of the storages, MiB.
-        peak_of_one_mib: the same with one image at a time.
         gflop: operations of its products, 1e9.
         gbyte: traffic, 1e9 bytes.
         operations: number of kernels.
-        seconds: card -> roofline.
+        products: in what most of its operations are computed, bfloat16 or float32.
     """
 
     peak_mib: int
-    peak_of_one_mib: int
     gflop: float
     gbyte: float
     operations: int
-    seconds: dict[str, float]
+    products: str
 
 
 @cache
