@@ -190,7 +190,7 @@ def generated() -> str:
         size = f"{images.size[1]} x {images.size[0]} pixels and {images.shown} classes"
         said = f"Seconds of the images above; hours of usual ones, {size}, by their share of the pixels."
         parts += [f"### Time, {title}, one seed", "", said, "", *time_rows(name), ""]
-    parts += ["### Wall time at least", "", *wall_rows(), "", END]
+    parts += ["### Wall time by these rooflines", "", *wall_rows(), "", END]
     return "\n".join(parts)
 
 

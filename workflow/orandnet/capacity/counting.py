@@ -16,7 +16,7 @@ class Operation(NamedTuple):
     """One kernel.
 
     Attributes:
-        products: in what they are computed, bfloat16 or float32; "" where there are none.
+        products: type of the numbers; "" where there are none.
         flops: floating point operations of its products; 0 of all that has none.
         bytes: read and written, each operand and result once.
     """
