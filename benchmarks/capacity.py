@@ -174,7 +174,7 @@ def wall_rows() -> list[str]:
                 total += seconds * units * number / 3600
             chain = chain_hours(name, card)
             walls = [max(3 * total / gpus, chain) for gpus in (1, 8, 64)]
-            lines.append(row(name, card.name, f"{total:.0f}", *(f"{wall:.0f} h" for wall in walls), f"{chain:.1f}"))
+            lines.append(row(name, card.name, f"{total:.0f}", *(f"{wall:.1f} h" for wall in walls), f"{chain:.1f}"))
     return lines
 
 
