@@ -91,6 +91,6 @@ class Count(TorchDispatchMode):
             return  # a view
         packet = func._overloadpacket
         flops = flop_registry[packet](*args, **kwargs, out_val=out) if packet in flop_registry else 0
-        products = str(taken[0].dtype).removeprefix("torch.") if flops and taken else ""
+        products = str(made[0].dtype).removeprefix("torch.") if flops else ""
         moved = sum(tensor.numel() * tensor.element_size() for tensor in (*taken, *made))
         self.operations.append(Operation(products, flops, moved))
