@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from orandnet.capacity import jobs, table
-from orandnet.capacity.cards import CARDS
+from orandnet.capacity.cards import CARDS, Card, roofline
 from orandnet.capacity.jobs import Images, Job
 from orandnet.config.sections import Config, load
 from orandnet.plan import targets, trainings
@@ -35,14 +35,28 @@ def config_of(name: str) -> Config:
 
 
 def wanted() -> list[tuple[str, Job, Images]]:
-    """Return key, job and images of all that is counted: on the largest images for memory, on usual ones for time."""
+    """Return key, job and images of all that is counted."""
     found = {}
     for name in CONFIGS:
         config = config_of(name)
-        for images in (jobs.largest_images(config), jobs.usual_images(config)):
-            for job in jobs.gpu_jobs(config):
-                found.setdefault(job.key(images), (job, images))
+        images = jobs.largest_images(config)
+        found |= {job.key(images): (job, images) for job in jobs.gpu_jobs(config)}
     return [(key, *pair) for key, pair in found.items()]
+
+
+def seconds_on(card: Card, cost: table.Cost) -> float:
+    """Return the roofline of a count on a card."""
+    flops, moved = cost.gflop * 1e9, cost.gbyte * 1e9
+    return roofline(card, products=cost.products, flops=flops, moved=moved, kernels=cost.operations)
+
+
+def usual_share(config: Config, job: Job) -> float:
+    """Return the share of a count's time that an image of the usual size takes: that of its pixels, and of its maps."""
+    largest, usual = jobs.largest_images(config), jobs.usual_images(config)
+    if not job.sees_whole_images or (job.rule == "cam" and job.settings[1].kind == "vit"):
+        return 1.0  # of windows, and of images squeezed to one size
+    share = (usual.size[0] * usual.size[1]) / (largest.size[0] * largest.size[1])
+    return share * usual.shown / largest.shown if job.rule == "orandnet_cam" else share
 
 
 def count_all() -> None:
@@ -55,8 +69,7 @@ def count_all() -> None:
     for key, job, images in wanted():
         if key not in costs:
             print(f"{job.rule} {', '.join(job.names)}", file=sys.stderr, flush=True)
-            of_one = images in {jobs.largest_images(config_of(name)) for name in CONFIGS}
-            costs[key] = cost_of(job, images, of_one=of_one)
+            costs[key] = cost_of(job, images)
             _write_table(costs)
     _write_table(costs)
 
@@ -79,12 +92,12 @@ def head(*cells: str) -> list[str]:
 
 def memory_rows(name: str) -> list[str]:
     """Return the table of the memory that a config's jobs need."""
-    config, lines = config_of(name), head("rule", "of", "at a time", "counted MiB", "of one", "asked for, MiB")
+    config, lines = config_of(name), head("rule", "of", "at a time", "counted MiB", "asked for, MiB")
     images = jobs.largest_images(config)
     for job in jobs.gpu_jobs(config):
         cost = table.counted()[job.key(images)]
         who, needs = ", ".join(dict.fromkeys(job.names)), table.needed(cost.peak_mib)
-        lines.append(row(job.rule, who, job.batch_size, cost.peak_mib, cost.peak_of_one_mib, needs))
+        lines.append(row(job.rule, who, job.batch_size, cost.peak_mib, needs))
     return lines
 
 
@@ -105,7 +118,7 @@ def repetitions(name: str, config: Config, job: Job) -> tuple[float, int]:
 def time_rows(name: str) -> list[str]:
     """Return the table of the time that a config's jobs take at least, and the sum over one seed."""
     config = config_of(name)
-    images, columns = jobs.usual_images(config), [card.name for card in CARDS]
+    images, columns = jobs.largest_images(config), [card.name for card in CARDS]
     lines = head(
         "rule", "of", "at a time", "GFLOP", "GB", "kernels",
         *(f"{column}, s" for column in columns), "10 TFLOP/s, s", "units", "jobs",
@@ -115,8 +128,9 @@ def time_rows(name: str) -> list[str]:
     for job in jobs.gpu_jobs(config):
         cost = table.counted()[job.key(images)]
         units, number = repetitions(name, config, job)
-        seconds = cost.seconds | {"guess": cost.gflop * 1e9 / GUESS}
-        hours = {card: value * units * number / 3600 for card, value in seconds.items()}
+        share = usual_share(config, job)
+        seconds = {card.name: seconds_on(card, cost) for card in CARDS} | {"guess": cost.gflop * 1e9 / GUESS}
+        hours = {card: share * value * units * number / 3600 for card, value in seconds.items()}
         sums = {card: total + hours[card] for card, total in sums.items()}
         lines.append(
             row(
@@ -131,16 +145,16 @@ def time_rows(name: str) -> list[str]:
     return lines
 
 
-def chain_hours(name: str, card: str) -> float:
+def chain_hours(name: str, card: Card) -> float:
     """Return the hours of the longest chain of jobs of one seed on a card, with each shard on a device of its own."""
     config = config_of(name)
-    images, hours = jobs.usual_images(config), {}
+    images, hours = jobs.largest_images(config), {}
     shards = {"prediction": targets.prediction_shards(config)}
     for job in jobs.gpu_jobs(config):
         cost, units = table.counted()[job.key(images)], repetitions(name, config, job)[0]
         split = 1 if job.trains else len(list(shards.get(job.rule, range(config.shards))))
         for who in job.names:
-            hours[job.rule, who] = cost.seconds[card] * units / split / 3600
+            hours[job.rule, who] = usual_share(config, job) * seconds_on(card, cost) * units / split / 3600
     sources = max(hours["classifier", source] + hours["cam", source] for source in ("resnet50", "vit"))
     after = ("orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction")
     return sources + sum(hours[rule, "ours"] for rule in after)
@@ -151,15 +165,16 @@ def wall_rows() -> list[str]:
     lines = head("config", "card", "one seed, GPU h", "three seeds on 1 GPU", "on 8", "on 64", "longest chain, h")
     for name in NUM_TEST:
         config = config_of(name)
-        images = jobs.usual_images(config)
+        images = jobs.largest_images(config)
         for card in CARDS:
             total = 0.0
             for job in jobs.gpu_jobs(config):
                 units, number = repetitions(name, config, job)
-                total += table.counted()[job.key(images)].seconds[card.name] * units * number / 3600
-            chain = chain_hours(name, card.name)
+                seconds = usual_share(config, job) * seconds_on(card, table.counted()[job.key(images)])
+                total += seconds * units * number / 3600
+            chain = chain_hours(name, card)
             walls = [max(3 * total / gpus, chain) for gpus in (1, 8, 64)]
-            lines.append(row(name, card.name, f"{total:.0f}", *(f"{wall:.0f} h" for wall in walls), f"{chain:.1f}"))
+            lines.append(row(name, card.name, f"{total:.0f}", *(f"{wall:.1f} h" for wall in walls), f"{chain:.1f}"))
     return lines
 
 
@@ -173,8 +188,9 @@ def generated() -> str:
     for name, title in (("voc2012", "VOC 2012"), ("coco2014", "COCO 2014")):
         images = jobs.usual_images(config_of(name))
         size = f"{images.size[1]} x {images.size[0]} pixels and {images.shown} classes"
-        parts += [f"### Time, {title}, one seed", "", f"Images of {size}.", "", *time_rows(name), ""]
-    parts += ["### Wall time at least", "", *wall_rows(), "", END]
+        said = f"Seconds of the images above; hours of usual ones, {size}, by their share of the pixels."
+        parts += [f"### Time, {title}, one seed", "", said, "", *time_rows(name), ""]
+    parts += ["### Wall time by these rooflines", "", *wall_rows(), "", END]
     return "\n".join(parts)
 
 

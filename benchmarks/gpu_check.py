@@ -96,7 +96,7 @@ def facts(device: torch.device, clock: Clock) -> Iterator[dict]:
         )
         yield {"fact": "driver", "value": driver.stdout.strip() or driver.stderr.strip()}
     for kind, rate in peaks(device).items():
-        yield {"fact": kind, "value": f"{rate / 1e12:.2f} TFLOP/s" if kind != "copies" else f"{rate / 1e9:.0f} GB/s"}
+        yield {"fact": kind, "value": f"{rate / 1e12:.3g} TFLOP/s" if kind != "copies" else f"{rate / 1e9:.3g} GB/s"}
 
 
 def peaks(device: torch.device) -> dict[str, float]:
@@ -272,7 +272,7 @@ SECTIONS = {
 }
 TITLES = {
     "facts": "The device",
-    "agreement": f"Logits of device and CPU: {FLOAT32_BOUND:g} in float32, {BFLOAT16_BOUND:.0%} of the largest in bf16",
+    "agreement": f"Logits against the CPU: {FLOAT32_BOUND:g} in float32, {BFLOAT16_BOUND:.0%} of the largest in bf16",
     "determinism": f"The same weights after {STEPS_TWICE} steps, twice",
     "bench": "`make bench` on the device",
     "speed": "Speed and memory",

@@ -16,7 +16,7 @@ class Operation(NamedTuple):
     """One kernel.
 
     Attributes:
-        products: in what they are computed: bfloat16, float32, or tf32 (convolutions of float32 on a GPU); else "".
+        products: type of the numbers; "" where there are none.
         flops: floating point operations of its products; 0 of all that has none.
         bytes: read and written, each operand and result once.
     """
@@ -91,8 +91,6 @@ class Count(TorchDispatchMode):
             return  # a view
         packet = func._overloadpacket
         flops = flop_registry[packet](*args, **kwargs, out_val=out) if packet in flop_registry else 0
-        products = str(taken[0].dtype).removeprefix("torch.") if flops and taken else ""
-        if products == "float32" and packet in (torch.ops.aten.convolution, torch.ops.aten.convolution_backward):
-            products = "tf32"
+        products = str(made[0].dtype).removeprefix("torch.") if flops else ""
         moved = sum(tensor.numel() * tensor.element_size() for tensor in (*taken, *made))
         self.operations.append(Operation(products, flops, moved))

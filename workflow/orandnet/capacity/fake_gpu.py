@@ -2,10 +2,10 @@
 
 torch's FakeTensorMode runs every operation on shapes alone and refuses operands on two devices, so whatever a stage
 forgets to move is found without a GPU. Some things it cannot do without a driver are seen to here: the engine of
-backward passes asks a CUDA device for its streams (it is told that there is none, as of torch's device `meta`),
-autocast switches itself off, and optimisers, attention and sparse matrices take other forms. Two it cannot do at
-all, since they depend on numbers: a number of a GPU that becomes one of Python's is 0 here, and a comparison of whole
-tensors true.
+backward passes asks a CUDA device for its streams (it is told that there is none, as of torch's device `meta`), and
+optimisers, attention and sparse matrices take other forms. Two it cannot do at all, since they depend on numbers: a
+number of a GPU that becomes one of Python's is 0 here, and a comparison of whole tensors true. And one it does not do
+yet: autocast, which asks the same device. So everything is in float32 here; in bfloat16 a GPU holds and moves less.
 """
 
 from collections.abc import Iterator
@@ -69,13 +69,12 @@ def fake_tensors(*modes: TorchDispatchMode, like_cpu: bool = False) -> Iterator[
 
     Args:
         modes: see the operations before all else.
-        like_cpu: without bfloat16, and with the optimisers' form for CPUs.
+        like_cpu: with the optimisers' form for CPUs.
     """
     foreach_types = [Tensor, torch.nn.Parameter, *([] if like_cpu else [FakeTensor])]
     with ExitStack() as stack:
         for target, value in (
-            ("torch.cuda.is_bf16_supported", lambda *_, **__: not like_cpu),
-            ("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),
+            ("torch.cuda.is_bf16_supported", lambda *_, **__: False),
             ("torch.optim.optimizer._foreach_supported_types", foreach_types),
             ("torch.nn.functional.scaled_dot_product_attention", _attention(functional.scaled_dot_product_attention)),
             ("torch.Tensor.numpy", _numpy),
@@ -97,11 +96,7 @@ def _attention(on_cpu):
     def attention(query: Tensor, key: Tensor, value: Tensor, attn_mask=None, dropout_p=0.0, **others) -> Tensor:
         if query.device.type != GPU.type or attn_mask is not None:
             return on_cpu(query, key, value, attn_mask, dropout_p, **others)
-        if torch.is_autocast_enabled(GPU.type):
-            query, key, value = (part.to(torch.get_autocast_dtype(GPU.type)) for part in (query, key, value))
-        if query.dtype == torch.float32:
-            return ATEN._scaled_dot_product_efficient_attention(query, key, value, None, True, dropout_p)[0]
-        return ATEN._scaled_dot_product_flash_attention(query, key, value, dropout_p)[0]
+        return ATEN._scaled_dot_product_efficient_attention(query, key, value, None, True, dropout_p)[0]
 
     return attention
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import torch
 
-from orandnet.capacity.cards import CARDS, roofline
 from orandnet.capacity.counting import Count
 from orandnet.capacity.fake_gpu import GPU, fake_tensors
 from orandnet.capacity.jobs import Images, Job, gpu_jobs, largest_images
@@ -36,7 +35,8 @@ class Need(NamedTuple):
 def gpu_needs(config: Config, device_mib: int | None = None) -> list[Need]:
     """Return what each GPU job of a config needs, those of equal settings together.
 
-    What the package's table does not hold is counted, in one to ten seconds for each.
+    What the package's table does not hold is counted, in one to ten seconds for each; so is one image at a time, where
+    a batch does not fit.
 
     Args:
         config: checked.
@@ -56,8 +56,7 @@ def _each_need(config: Config, device_mib: int | None) -> Iterator[Need]:
         elif need.memory_mib <= device_mib:
             yield need._replace(fitting=job.batch_size)
         else:
-            one = cost.peak_of_one_mib if cost else peak_mib(job, images, batch_size=1)
-            yield _advised(need, one, device_mib)
+            yield _advised(need, peak_mib(job, images, batch_size=1), device_mib)
 
 
 def _advised(need: Need, peak_of_one: float, device_mib: int) -> Need:
@@ -87,7 +86,7 @@ def count(job: Job, images: Images, *, batch_size: int | None = None, like_cpu: 
         job: which.
         images: what they are like.
         batch_size: images at a time; the job's own by default.
-        like_cpu: in float32 throughout, and with the optimiser's form for CPUs, as a CPU computes it.
+        like_cpu: with the optimiser's form for CPUs.
     """
     network, seen = make_network(job, images), Count(GPU)
     forget_structures()
@@ -112,17 +111,15 @@ def peak_mib(job: Job, images: Images, *, batch_size: int | None = None) -> floa
     return count(job, images, batch_size=batch_size).peak / 2**20
 
 
-def cost_of(job: Job, images: Images, *, of_one: bool = True) -> Cost:
-    """Return all that is kept of a job's count in the package's table; without the peak of one image if not asked."""
+def cost_of(job: Job, images: Images) -> Cost:
+    """Return all that is kept of a job's count in the package's table."""
     whole = count(job, images)
-    one = peak_mib(job, images, batch_size=1) if of_one and job.batch_size > 1 else whole.peak / 2**20
     return Cost(
         peak_mib=round(whole.peak / 2**20),
-        peak_of_one_mib=round(one),
         gflop=round(sum(operation.flops for operation in whole.operations) / 1e9, 1),
         gbyte=round(sum(operation.bytes for operation in whole.operations) / 1e9, 2),
         operations=len(whole.operations),
-        seconds={card.name: round(roofline(whole.operations, card), 5) for card in CARDS},
+        products="float32" if job.rule == "cam" and job.settings[1].kind == "vit" else "bfloat16",
     )
 
 

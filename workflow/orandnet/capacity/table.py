@@ -20,20 +20,18 @@ class Cost(NamedTuple):
     """What a step of a training, or a batch or image of an inference, was counted to take.
 
     Attributes:
-        peak_mib: peak of the storages, MiB.
-        peak_of_one_mib: the same with one image at a time.
+        peak_mib: peak of the storages in float32, MiB.
         gflop: operations of its products, 1e9.
         gbyte: traffic, 1e9 bytes.
         operations: number of kernels.
-        seconds: card -> roofline.
+        products: in what a GPU computes them, bfloat16 or float32.
     """
 
     peak_mib: int
-    peak_of_one_mib: int
     gflop: float
     gbyte: float
     operations: int
-    seconds: dict[str, float]
+    products: str
 
 
 @cache
