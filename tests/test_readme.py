@@ -15,7 +15,7 @@ from orandnet.files.mask import write_mask
 
 pytestmark = pytest.mark.pipeline
 
-HEADING = "### With the CAMs of your own method"
+HEADING = "## With the CAMs of your own method"
 SIZE = (36, 44)
 # the published ORANDNet starts from weights that a test must not fetch; a small one takes its place
 SMALL = 'orandnet={"architecture": "unet", "width": 8, "crop_size": 8, "training": {"epochs": 1, "batch_size": 8}}'
@@ -23,7 +23,7 @@ SMALL = 'orandnet={"architecture": "unet", "width": 8, "crop_size": 8, "training
 
 def block(language: str) -> str:
     """Return the first block of a language under the heading."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split(HEADING)[1].split("\n### ")[0]
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split(HEADING)[1].split("\n## ")[0]
     return re.search(rf"^```{language}\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)[1]
 
 
