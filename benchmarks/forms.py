@@ -61,7 +61,10 @@ FORMS = {
     "naive_sum": Form(
         {"ensembles": {"naive": {"output": "sum", "fusion": {"offsets": {"vit": 0.15}, "clip": False}}}}, ("naive",)
     ),
-    "orandnet_softmax": Form({"orandnet": {"loss": "official_softmax"}}, ("ours", "ours_star")),
+    # it takes the classes of one image, so both runs have batches of one; longer than all other forms
+    "orandnet_softmax": Form(
+        {"orandnet": {"loss": "official_softmax"}}, ("ours", "ours_star"), {"orandnet": {"training": {"batch_size": 1}}}
+    ),
     "vit_not_mirrored": Form({"sources": {"vit": {"cam": {"flip": False}}}}, CAMS[1:]),
     "orandnet_not_mirrored": Form({"orandnet": {"random_flip": False}}, ("ours", "ours_star")),
     "cam_bilinear": Form({"cam": {"interpolation": "bilinear"}}, CAMS),

@@ -24,6 +24,7 @@ EVERYTHING = {
         "amn": {"kind": "amn", "seed_source": "vit"},
     },
     "ensembles": {"mixed": {"members": ["own", "vit@2", "amn@1"]}, "all": {"members": ["own", "vit"], "output": "sum"}},
+    "refinement": {"crf": {"cams": ["ours"]}},
     "export": {"irn": ["ours"], "npz": ["vit"], "voc": ["ours"]},
 }
 

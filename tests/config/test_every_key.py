@@ -57,6 +57,7 @@ ZERO = (
     "prediction.crf_min_probability",
     "report.gallery",
     "segmenter.dropout",
+    "refinement.superpixels.sigma",
     "segmenter.label_smoothing",
     "segmenter.scale_schedule.fraction",
 )
