@@ -76,7 +76,7 @@ def test_the_whole_run_trains_no_classifier_and_asks_the_clip_once_for_all_seeds
     [
         ({"prompts": {}}, {"cam_text", "cam_clip"}),
         ({"cam": {"attention_blocks": 3}}, {"cam_clip"}),
-        ({"text": {"features": "results/clip/cam/clip/clip/text.npz"}, "prompts": {}}, set()),
+        ({"text": {"features": "clip/words.npz"}, "prompts": {}}, {"cam_clip"}),
     ],
 )
 def test_another_phrase_makes_its_words_anew_and_another_setting_its_maps(run, changes, rules):
