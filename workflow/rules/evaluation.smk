@@ -1,8 +1,3 @@
-def ignore_below(wildcards):
-    probability = thresholds.mask_settings(CONFIG, wildcards.method).ignore_below
-    return "" if probability is None else f"--ignore-below {probability}"
-
-
 rule evaluation_cam:
     input:
         index=place("dataset_images", part="train_aug"),

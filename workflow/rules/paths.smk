@@ -33,6 +33,11 @@ def part_of_split(artifact):
     return lambda wildcards: place(artifact, CONFIG.run, part=targets.part_of(wildcards.split))
 
 
+def ignore_below(wildcards):
+    probability = thresholds.mask_settings(CONFIG, wildcards.method).ignore_below
+    return "" if probability is None else f"--ignore-below {probability}"
+
+
 def import_fingerprint(key, open_folder, image_ids, whose):
     """Return a fingerprint of another program's files, after a check that each image has one."""
     try:
