@@ -248,6 +248,16 @@ def test_the_stage_raises_the_members_that_have_an_offset(shards, tmp_path, clip
     np.testing.assert_allclose(stores["or"]["x1"].scores, OPERATORS["or"](*raised), atol=1e-3)
 
 
+def test_the_geometric_and_of_members_that_are_raised_and_not_clipped_may_leave_the_unit_interval(shards, tmp_path):
+    settings = Settings(offsets={"vit": 0.15, "third": 0.2}, clip=False, **{"and": "geometric"})
+    raised = [
+        offset_scores(CamStore([path])["x1"].scores, settings.offsets.get(name, 0.0), clip=False)
+        for name, path in shards.items()
+    ]
+    stores = fuse_shards(shards, tmp_path / "fused", settings)
+    np.testing.assert_allclose(stores["and"]["x1"].scores, OPERATORS["geometric and"](*raised), atol=1e-3)
+
+
 def test_several_offsets_without_clipping_may_raise_the_and_above_their_sum(tmp_path):
     certain = random_cam("a")._replace(scores=np.ones((2, 6, 9), np.float32))
     shards = {name: tmp_path / name / "1-of-1.npz" for name in ("cnn", "vit")}

@@ -150,7 +150,7 @@ def reversed_keys(content):
 
 
 def test_an_edit_of_the_fusion_runs_fusion_and_what_follows(finished):
-    with edited(finished.folder / FUSION, "reduce(add, cams) /", "1.0 * reduce(add, cams) /"):
+    with edited(finished.folder / FUSION, "_sum(*cams) /", "1.0 * _sum(*cams) /"):
         jobs = finished.planned("--configfile", "tiny.yaml")
     assert jobs == {"pseudo_mask_otsu": 5, "evaluation_cam": 5, **FROM_FUSION_ON}
 

@@ -41,7 +41,8 @@ def geometric_and_cam(*cams):
     Raises:
         ValueError: if no CAM is given or the shapes differ.
     """
-    return and_cam(*cams) ** (1 / len(cams))
+    _check(cams)
+    return _geometric_mean(*cams)
 
 
 def mean_cam(*cams):
@@ -68,6 +69,10 @@ def _product(*cams):
     return reduce(mul, cams)
 
 
+def _geometric_mean(*cams):
+    return _product(*cams) ** (1 / len(cams))
+
+
 def _mean(*cams):
     return _sum(*cams) / len(cams)
 
@@ -77,7 +82,7 @@ def _sum(*cams):
 
 
 # unchecked: offsets that are not clipped, the official release's form, raise scores above 1
-OPERATORS = {"or": _union, "and": _product, "mean": _mean, "sum": _sum}
+OPERATORS = {"or": _union, "and": _product, "geometric and": _geometric_mean, "mean": _mean, "sum": _sum}
 
 
 def _check(cams: tuple) -> None:

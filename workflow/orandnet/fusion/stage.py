@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orandnet.files.store import Cam, CamStore, write_shard
 from orandnet.fusion.members import align, offset_scores
-from orandnet.fusion.probability import OPERATORS, geometric_and_cam
+from orandnet.fusion.probability import OPERATORS
 from orandnet.fusion.settings import Settings
 
 ROUNDING = 2.0**-20  # sums and products of float32
@@ -14,7 +14,7 @@ ROUNDING = 2.0**-20  # sums and products of float32
 
 def fused(members: dict[str, CamStore], operator: str, settings: Settings) -> Iterator[Cam]:
     """Yield each image's members' CAMs fused by `operator` (or, and, mean, sum), in the order of the first member."""
-    fuse = geometric_and_cam if operator == "and" and settings.geometric else OPERATORS[operator]
+    fuse = OPERATORS["geometric and" if operator == "and" and settings.geometric else operator]
     image_ids = next(iter(members.values())).image_ids
     for image_id in image_ids:
         cams = {name: store[image_id] for name, store in members.items()}
