@@ -168,3 +168,15 @@ def test_jobs_that_need_more_memory_than_the_gpu_has_are_named_with_a_remedy(pro
     assert any(line.startswith("GPU memory ") and "of 400 MB at most" in line for line in lines)
     assert any(line.startswith("  classifier (cnn") and "needs" in line for line in lines)
     assert not any("GPU memory" in line for line in check(capsys, "--skip-data")[1])
+
+
+def test_files_of_segments_are_read(project, capsys):
+    root = project(refinement={"sam": {"cams": ["cnn"], "path": "segments", "format": "npz"}})
+    (root / "segments").mkdir()
+    for image_id in ("a1", "a2"):
+        np.savez(root / f"segments/{image_id}.npz", segments=np.ones((1, 12, 16 if image_id == "a1" else 9), bool))
+    code, lines = check(capsys)
+    assert code == 1
+    assert any("has no segments for 1 of 3 training images: a3.npz" in line for line in lines)
+    (root / "segments/a3.npz").write_bytes((root / "segments/a1.npz").read_bytes())
+    assert any("a2.npz" in line for line in check(capsys)[1])

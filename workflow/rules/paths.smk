@@ -80,7 +80,7 @@ def segment_fingerprint():
         return ""
     try:
         folder = SegmentFolder(section)
-        folder.require(training_ids(CONFIG.dataset))
+        folder.require(ids_of_lists(CONFIG.dataset, "train_aug"))
     except ValueError as error:
         raise WorkflowError(f"refinement.sam: {error}") from None
     return folder.fingerprint()

@@ -78,7 +78,7 @@ def _dataset_of(raw: object) -> DatasetSettings | None:
 
 
 def _check_data(report: _Report, settings: DatasetSettings, config: Config | None, folder: Path, threads: int) -> None:
-    from orandnet.check.data import data_faults, import_faults, prediction_faults, unread
+    from orandnet.check.data import data_faults, import_faults, prediction_faults, segment_faults, unread
 
     if (why := unread(settings)) is not None:
         report.of("data", lambda: ([], why, None))
@@ -90,6 +90,8 @@ def _check_data(report: _Report, settings: DatasetSettings, config: Config | Non
     for name in config.predictions if config is not None else []:
         its = config.prediction_import_of(name)
         report.of(f"predictions of {name}", lambda its=its: (prediction_faults(its, folder), f"ok: {its.path}", None))
+    if config is not None and (section := config.refinement.sam).cams:
+        report.of("segments", lambda: (segment_faults(section, folder), f"ok: {section.path}", None))
 
 
 def _num_classes(config: Config, folder: Path) -> int:

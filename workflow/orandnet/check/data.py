@@ -14,6 +14,9 @@ from orandnet.job.progress import track
 from orandnet.prediction.foreign import foreign_masks
 from orandnet.prediction.import_folder import prediction_folder
 from orandnet.prediction.settings import ImportSettings as PredictionSettings
+from orandnet.refinement.segment_folder import SegmentFolder
+from orandnet.refinement.segment_formats import READERS
+from orandnet.refinement.settings import SamRefinement
 
 
 def unread(settings: Settings) -> str | None:
@@ -79,6 +82,20 @@ def prediction_faults(settings: PredictionSettings, folder: Path) -> list[str]:
     def read() -> None:
         for _ in track(foreign_masks(records, read_file_ids(index), settings), "import", len(records)):
             pass
+
+    return _faults(read)
+
+
+def segment_faults(settings: SamRefinement, folder: Path) -> list[str]:
+    """Read the segments of all training images, as their job does; `folder` as of `import_faults`."""
+    index = folder / "train_aug.csv"
+    records = read_index(index).subset("train_aug") if index.is_file() else []
+
+    def read() -> None:
+        segments = SegmentFolder(settings)
+        segments.require(record.image_id for record in records)
+        for record in track(records, "segments"):
+            READERS[settings.format](segments.file_of(record.image_id), record.size)
 
     return _faults(read)
 
