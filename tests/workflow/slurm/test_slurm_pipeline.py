@@ -12,7 +12,8 @@ from orandnet.files.manifest import sha256
 pytestmark = [pytest.mark.slurm, pytest.mark.pipeline]
 
 GPU_RULES = {"classifier", "cam", "orandnet", "orandnet_cam", "irn", "irn_walk", "segmenter", "prediction"}
-NO_STAGES = {"command", "paths", "screen", "report"}  # rule files, of which the last one's rules have names of their own
+# rule files, of which the last one's rules have names of their own
+NO_STAGES = {"command", "paths", "screen", "report"}
 ON_REQUEST = {"export", "submission", "refinement"}  # run only where the config names what they make
 
 
