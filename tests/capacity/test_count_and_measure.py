@@ -28,6 +28,16 @@ def measured_peak(job, images):
     return peak
 
 
+@pytest.fixture
+def other_kernels():
+    """Let torch take the kernels of a CPU: those that repeat themselves on a GPU are other ones, and hold more."""
+    was = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    yield
+    torch.use_deterministic_algorithms(was, warn_only=True)
+
+
+@pytest.mark.usefixtures("other_kernels")
 @pytest.mark.parametrize("rule", ["classifier", "orandnet", "segmenter", "prediction"])
 def test_the_count_is_within_15_percent_of_what_is_held(rule):
     images = largest_images(CONFIG)
