@@ -9,6 +9,7 @@ from torch import nn
 
 from orandnet.classifier.network import create_classifier
 from orandnet.classifier.settings import Settings as ClassifierSettings
+from orandnet.cli import main
 from orandnet.files.checkpoint import encode, save_weights
 from orandnet.segmenter.deeplab import DeepLab, describe
 from orandnet.segmenter.settings import TrainSettings
@@ -52,3 +53,12 @@ def write_images(folder: Path, *names: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photograph(number)).save(path, format="PNG")
     return folder
+
+
+def run(*arguments) -> int:
+    """Run the command line in this process; return its exit code."""
+    try:
+        main(list(map(str, arguments)))
+    except SystemExit as stopped:
+        return stopped.code
+    return 0

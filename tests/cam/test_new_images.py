@@ -6,8 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from new_images import KINDS, photograph, write_classifier, write_images, write_segmenter
-from orandnet.cli import main
+from new_images import KINDS, photograph, run, write_classifier, write_images, write_segmenter
 from orandnet.dataset.image import read_rgb
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import grid_shape
@@ -31,15 +30,6 @@ def weights(tmp_path_factory):
 
 def write_labels(folder, *rows, head="image_id,labels"):
     (folder / "labels.csv").write_text("".join(f"{line}\n" for line in (head, *map(",".join, rows))))
-
-
-def run(*arguments):
-    """Run the command line in this process; return its exit code."""
-    try:
-        main(list(map(str, arguments)))
-    except SystemExit as stopped:
-        return stopped.code
-    return 0
 
 
 def cam(weights, images, *options):

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from new_images import photograph, write_classifier, write_images, write_segmenter
-from orandnet.cli import main
+from new_images import photograph, run, write_classifier, write_images, write_segmenter
 from orandnet.dataset.image import read_rgb
 from orandnet.files.mask import MaskList, read_mask, write_mask
 from orandnet.prediction import folder as predicting
@@ -28,15 +27,6 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def images(tmp_path):
     return write_images(tmp_path / "images", *NAMES)
-
-
-def run(*arguments):
-    """Run the command line in this process; return its exit code."""
-    try:
-        main(list(map(str, arguments)))
-    except SystemExit as stopped:
-        return stopped.code
-    return 0
 
 
 def predict(weights, images, output, *options):

@@ -248,7 +248,7 @@ def test_a_damaged_manifest_is_named(tmp_path):
 def test_an_installed_package_has_the_parts_of_the_page():
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     parts = [path for path in writing.TEMPLATES.iterdir() if path.is_file() and path.suffix != ".py"]
-    assert len(parts) == 6
+    assert len(parts) == 5
     assert all(any(path.match(pattern) for pattern in patterns["orandnet.report.page"]) for path in parts)
 
 

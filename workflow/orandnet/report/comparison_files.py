@@ -20,7 +20,7 @@ from orandnet.report.comparison import (
     read_run,
 )
 from orandnet.report.page.score_table import Cell, Header, TableView, signed
-from orandnet.report.page.writing import write_comparison
+from orandnet.report.page.writing import write_tables
 from orandnet.report.screen import screen
 
 RESULTS = Path("results")
@@ -77,7 +77,7 @@ def write_csv(path: Path, compared: Sequence[Compared]) -> None:
 
 def write_html(path: Path, runs: Sequence[Run], compared: Sequence[Compared]) -> None:
     """Write a page with a table for each measure, and one of what differs; it needs no network."""
-    write_comparison(path, " and ".join(run.name for run in runs), views(runs, compared))
+    write_tables(path, " and ".join(run.name for run in runs), views(runs, compared))
 
 
 def print_comparison(runs: Sequence[Run], compared: Sequence[Compared], console: Console) -> None:

@@ -87,12 +87,12 @@ def _below(artifact: Path | str, page: Path) -> str:
 
 def write_table(path: Path, view: TableView) -> None:
     """Write one table as a page of its own."""
-    _write(path, "table.html", {"view": view})
+    write_tables(path, view.title, [view])
 
 
-def write_comparison(path: Path, title: str, views: list[TableView]) -> None:
-    """Write tables of several runs as a page of their own."""
-    _write(path, "comparison.html", {"title": title, "views": views})
+def write_tables(path: Path, title: str, views: list[TableView]) -> None:
+    """Write tables as a page of their own, under their titles where there are several."""
+    _write(path, "tables.html", {"title": title, "views": views})
 
 
 def _write(path: Path, template: str, values: dict[str, Any]) -> None:
