@@ -6,7 +6,8 @@
 Each step runs in a process of its own. Its memory is the rise of the peak above what the process held before its
 network was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. The count is that of
 `orandnet.capacity` in float32. What a CPU needs beside the storages, copies of weights in other orders above all, is in
-the measured number and not in the count.
+the measured number and not in the count. So in a second process torch's own allocator is listened to, which knows the
+storages alone.
 """
 
 import argparse
@@ -78,6 +79,26 @@ def measure(case: str) -> int:
     return held()["VmHWM"] - before
 
 
+def held_by_torch(case: str) -> int:
+    """Return the peak of the bytes that torch's allocator hands out for the same step, and for its network."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from orandnet.capacity.work import make_network, steps
+
+    torch.set_num_threads(1)
+    job, images = job_of(case), images_of(case)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as made:
+        network = make_network(job, images, values=True)
+        next(steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size))
+    live = peak = 0
+    for event in made.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            live += event.nbytes()
+            peak = max(peak, live)
+    return peak
+
+
 def counted(case: str) -> int:
     """Return the bytes that are counted for the same step."""
     from orandnet.capacity.needs import count
@@ -85,32 +106,39 @@ def counted(case: str) -> int:
     return count(job_of(case), images_of(case), like_cpu=True).peak
 
 
-def compare(case: str) -> dict:
-    """Return both numbers of a case, the measured one from a process of its own."""
+def compare(case: str) -> list[float]:
+    """Return the MiB of a case: a process's rise and what torch handed out, each in one of its own, and the count."""
     environment = {**os.environ, **GIVEN_BACK, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, "--measure", case]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return {"case": case, "measured": json.loads(done.stdout.splitlines()[-1]), "counted": counted(case)}
+    found = []
+    for option in MEASURES:
+        command = [sys.executable, __file__, option, case]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    return [number / 2**20 for number in (*found, counted(case))]
+
+
+MEASURES = {"--measure": measure, "--held": held_by_torch}
 
 
 def main() -> None:
     """Print a table of the cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose name holds this text")
-    parser.add_argument("--measure", metavar="CASE", help=argparse.SUPPRESS)
+    for option in MEASURES:
+        parser.add_argument(option, metavar="CASE", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.measure:
-        print(json.dumps(measure(options.measure)))
-        return
-    print("| step | measured MiB | counted MiB | counted / measured |\n|---|---|---|---|")
+    for option, measured in MEASURES.items():
+        case = getattr(options, option.strip("-"))
+        if case:
+            print(json.dumps(measured(case)))
+            return
+    print("| step | process, MiB | torch's allocator, MiB | counted, MiB | counted / process | counted / allocator |")
+    print("|---|---|---|---|---|---|")
     for case in CASES:
         if options.only in case:
-            found = compare(case)
-            ratio = found["counted"] / found["measured"]
-            print(
-                f"| {case} | {found['measured'] / 2**20:.0f} | {found['counted'] / 2**20:.0f} | {ratio:.2f} |",
-                flush=True,
-            )
+            process, torch_own, count = compare(case)
+            ratios = f"{count / process:.2f} | {count / torch_own:.2f}"
+            print(f"| {case} | {process:.0f} | {torch_own:.0f} | {count:.0f} | {ratios} |", flush=True)
 
 
 if __name__ == "__main__":

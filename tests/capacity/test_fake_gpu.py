@@ -49,13 +49,20 @@ def quicker(job):
     return job._replace(settings=(job.settings[0].model_copy(update={"radius": FEW_OFFSETS}),))
 
 
+def network_kind(job):
+    """The kind of a classifier; None of other networks."""
+    return getattr(job.settings[-1], "kind", None)
+
+
 @pytest.mark.parametrize(("job", "images"), list(published_jobs()))
 def test_a_step_or_an_image_goes_through_on_the_device(job, images):
     seen = count(quicker(job), images)
     network = work.make_network(job, images)
     weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     assert seen.peak > weights
-    assert {operation.products for operation in seen.operations if operation.products} == {"float32"}
+    vit_cams = job.rule == "cam" and network_kind(job) == "vit"
+    products = {operation.products for operation in seen.operations if operation.products}
+    assert products == ({"float32"} if vit_cams else products | {"bfloat16"})
     assert sum(operation.flops for operation in seen.operations) > 1e9
 
 
@@ -71,7 +78,8 @@ def test_a_network_that_stays_on_the_cpu_is_found(rule, monkeypatch):
     if rule == "irn_walk":  # it follows its network
         assert count(job, images).peak == 0
         return
-    with pytest.raises(RuntimeError, match=DEVICES):
+    # what autocast has cast already does not fit the weights on the CPU by its type, and torch says so first
+    with pytest.raises(RuntimeError, match=f"{DEVICES}|should be the same"):
         count(job, images)
 
 

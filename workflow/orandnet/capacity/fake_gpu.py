@@ -3,9 +3,8 @@
 torch's FakeTensorMode runs every operation on shapes alone and refuses operands on two devices, so whatever a stage
 forgets to move is found without a GPU. Some things it cannot do without a driver are seen to here: the engine of
 backward passes asks a CUDA device for its streams (it is told that there is none, as of torch's device `meta`), and
-optimisers, attention and sparse matrices take other forms. Two it cannot do at all, since they depend on numbers: a
-number of a GPU that becomes one of Python's is 0 here, and a comparison of whole tensors true. And one it does not do
-yet: autocast, which asks the same device. So everything is in float32 here; in bfloat16 a GPU holds and moves less.
+optimisers, attention, dropout and sparse matrices take other forms, autocast a detour. Two it cannot do at all, since
+they depend on numbers: a number of a GPU that becomes one of Python's is 0 here, and whole tensors are equal.
 """
 
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from orandnet.capacity.fake_autocast import FakeAutocast
 from orandnet.capacity.fake_sparse import FakeCsr
 
 GPU, META = torch.device("cuda:0"), torch.device("meta")
@@ -69,14 +69,15 @@ def fake_tensors(*modes: TorchDispatchMode, like_cpu: bool = False) -> Iterator[
 
     Args:
         modes: see the operations before all else.
-        like_cpu: with the optimisers' form for CPUs.
+        like_cpu: with the optimisers' form for CPUs, in float32, and with the kernels that torch takes by itself.
     """
     foreach_types = [Tensor, torch.nn.Parameter, *([] if like_cpu else [FakeTensor])]
     with ExitStack() as stack:
         for target, value in (
-            ("torch.cuda.is_bf16_supported", lambda *_, **__: False),
+            ("torch.cuda.is_bf16_supported", lambda *_, **__: not like_cpu),
             ("torch.optim.optimizer._foreach_supported_types", foreach_types),
             ("torch.nn.functional.scaled_dot_product_attention", _attention(functional.scaled_dot_product_attention)),
+            ("torch.nn.functional.dropout", functional.dropout if like_cpu else _dropout(functional.dropout)),
             ("torch.Tensor.numpy", _numpy),
             ("torch.sparse_csr_tensor", FakeCsr),
         ):
@@ -85,9 +86,23 @@ def fake_tensors(*modes: TorchDispatchMode, like_cpu: bool = False) -> Iterator[
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, replaces)
         torch.__future__.set_overwrite_module_params_on_conversion(True)  # a parameter cannot become a fake one
         stack.enter_context(torch.autograd.set_multithreading_enabled(False))
+        if not like_cpu:
+            stack.enter_context(_reproducible())
+            stack.enter_context(FakeAutocast(GPU.type))
         for mode in (FakeTensorMode(allow_non_fake_inputs=True), _Answers(), *modes):
             stack.enter_context(mode)
         yield
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """Let torch take the kernels that every job on a GPU asks for (`select_device`)."""
+    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was[0], warn_only=was[1])
 
 
 def _attention(on_cpu):
@@ -99,6 +114,17 @@ def _attention(on_cpu):
         return ATEN._scaled_dot_product_efficient_attention(query, key, value, None, True, dropout_p)[0]
 
     return attention
+
+
+def _dropout(on_cpu):
+    """Return dropout in the form a GPU gives it, which keeps one byte for each number."""
+
+    def dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        if values.device.type != GPU.type or inplace or not training or p == 0:
+            return on_cpu(values, p, training, inplace)
+        return torch.native_dropout(values, p, True)[0]
+
+    return dropout
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

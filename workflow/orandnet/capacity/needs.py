@@ -1,5 +1,6 @@
 """How much memory of a GPU each rule of a config needs, and what to do where there is less."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def count(job: Job, images: Images, *, batch_size: int | None = None, like_cpu: 
         job: which.
         images: what they are like.
         batch_size: images at a time; the job's own by default.
-        like_cpu: with the optimiser's form for CPUs.
+        like_cpu: as a CPU does it: in float32, with its form of the optimiser.
     """
     network, seen = make_network(job, images), Count(GPU)
     forget_structures()
@@ -113,13 +114,15 @@ def peak_mib(job: Job, images: Images, *, batch_size: int | None = None) -> floa
 
 def cost_of(job: Job, images: Images) -> Cost:
     """Return all that is kept of a job's count in the package's table."""
-    whole = count(job, images)
+    whole, flops = count(job, images), Counter()
+    for operation in whole.operations:
+        flops[operation.products] += operation.flops
     return Cost(
         peak_mib=round(whole.peak / 2**20),
-        gflop=round(sum(operation.flops for operation in whole.operations) / 1e9, 1),
+        gflop=round(flops.total() / 1e9, 1),
         gbyte=round(sum(operation.bytes for operation in whole.operations) / 1e9, 2),
         operations=len(whole.operations),
-        products="float32" if job.rule == "cam" and job.settings[1].kind == "vit" else "bfloat16",
+        products=flops.most_common(1)[0][0],
     )
 
 

@@ -20,11 +20,11 @@ class Cost(NamedTuple):
     """What a step of a training, or a batch or image of an inference, was counted to take.
 
     Attributes:
-        peak_mib: peak of the storages in float32, MiB.
+        peak_mib: peak of the storages, MiB.
         gflop: operations of its products, 1e9.
         gbyte: traffic, 1e9 bytes.
         operations: number of kernels.
-        products: in what a GPU computes them, bfloat16 or float32.
+        products: in what most of them are computed, bfloat16 or float32.
     """
 
     peak_mib: int

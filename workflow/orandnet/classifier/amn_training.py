@@ -41,7 +41,7 @@ def activation_loss(
     """
     rgb, target, labels = batch
     logits = resize_maps(network(rgb, labels), tuple(target.shape[1:]))
-    return {"loss": pixel_cross_entropy(logits, target, label_smoothing=label_smoothing, balanced=True)}
+    return {"loss": pixel_cross_entropy(logits.float(), target, label_smoothing=label_smoothing, balanced=True)}
 
 
 def conditioned_task(
