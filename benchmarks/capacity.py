@@ -21,7 +21,7 @@ from orandnet.config.sections import Config, load
 from orandnet.plan import targets, trainings
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = ("voc2012", "coco2014")
+CONFIGS = ("voc2012", "coco2014", "voc2012_clip")
 PAGE = ROOT / "docs/scaling.md"
 START, END = "<!-- made by benchmarks/capacity.py: begin -->", "<!-- made by benchmarks/capacity.py: end -->"
 GUESS = 10e12  # operations a second that the page's first estimates took for granted
@@ -90,11 +90,11 @@ def head(*cells: str) -> list[str]:
     return [row(*cells), "|" + "---|" * len(cells)]
 
 
-def memory_rows(name: str) -> list[str]:
-    """Return the table of the memory that a config's jobs need."""
+def memory_rows(name: str, *, rule: str = "") -> list[str]:
+    """Return the table of the memory that a config's jobs need, or those of one rule."""
     config, lines = config_of(name), head("rule", "of", "at a time", "counted MiB", "asked for, MiB")
     images = jobs.largest_images(config)
-    for job in jobs.gpu_jobs(config):
+    for job in [job for job in jobs.gpu_jobs(config) if job.rule.startswith(rule)]:
         cost = table.counted()[job.key(images)]
         who, needs = ", ".join(dict.fromkeys(job.names)), table.needed(cost.peak_mib)
         lines.append(row(job.rule, who, job.batch_size, cost.peak_mib, needs))
@@ -185,6 +185,7 @@ def generated() -> str:
         images = jobs.largest_images(config_of(name))
         size = f"{images.size[1]} x {images.size[0]} pixels and {images.shown} classes"
         parts += [f"### Memory, {title}", "", f"Images of {size}, the largest there are.", "", *memory_rows(name), ""]
+    parts += ["Of voc2012_clip.yaml besides:", "", *memory_rows("voc2012_clip", rule="cam_clip"), ""]
     for name, title in (("voc2012", "VOC 2012"), ("coco2014", "COCO 2014")):
         images = jobs.usual_images(config_of(name))
         size = f"{images.size[1]} x {images.size[0]} pixels and {images.shown} classes"

@@ -26,8 +26,9 @@ import walk
 from inputs import Inputs
 from orandnet.capacity.jobs import Images, Job, gpu_jobs, largest_images, usual_images
 from orandnet.capacity.needs import count
+from orandnet.capacity.networks import make_network
 from orandnet.capacity.table import counted
-from orandnet.capacity.work import LEARNING, make_network, steps
+from orandnet.capacity.work import LEARNING, steps
 from orandnet.config.sections import load
 from orandnet.networks.device import place, select_device
 from timing import run

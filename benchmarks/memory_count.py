@@ -65,7 +65,8 @@ def measure(case: str) -> int:
     """Return the bytes by which a step on the CPU raises this process's memory at its peak."""
     import torch
 
-    from orandnet.capacity.work import make_network, steps
+    from orandnet.capacity.networks import make_network
+    from orandnet.capacity.work import steps
 
     torch.set_num_threads(1)
     job = job_of(case)
@@ -84,7 +85,8 @@ def held_by_torch(case: str) -> int:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from orandnet.capacity.work import make_network, steps
+    from orandnet.capacity.networks import make_network
+    from orandnet.capacity.work import steps
 
     torch.set_num_threads(1)
     job, images = job_of(case), images_of(case)

@@ -8,7 +8,8 @@ from torch.profiler import ProfilerActivity, profile
 from checkout import ROOT
 from orandnet.capacity.jobs import gpu_jobs, largest_images
 from orandnet.capacity.needs import count
-from orandnet.capacity.work import make_network, steps
+from orandnet.capacity.networks import make_network
+from orandnet.capacity.work import steps
 from orandnet.config.sections import load
 
 CONFIG = load(yaml.safe_load((ROOT / "config.yaml").read_text()))

@@ -13,7 +13,8 @@ from orandnet.capacity import fake_gpu
 from orandnet.capacity.fake_autocast import IN_FLOAT32, IN_WIDEST, OUT_IN_FLOAT32, PRODUCTS
 from orandnet.capacity.fake_gpu import GPU, fake_tensors
 from orandnet.capacity.jobs import gpu_jobs, largest_images
-from orandnet.capacity.work import LEARNING, make_network
+from orandnet.capacity.networks import make_network
+from orandnet.capacity.work import LEARNING
 from orandnet.config.sections import load
 from orandnet.networks.device import mixed_precision, place
 

@@ -11,6 +11,7 @@ from orandnet.capacity.counting import Count
 from orandnet.capacity.fake_gpu import GPU, fake_tensors
 from orandnet.capacity.jobs import gpu_jobs, largest_images
 from orandnet.capacity.needs import FEW_OFFSETS, count
+from orandnet.capacity.networks import make_network
 from orandnet.config.sections import load
 
 DEVICES = "two different devices|on the same device"  # torch's words, from one operation to the next
@@ -23,7 +24,7 @@ def config(name):
 def published_jobs():
     """Yield each job of the published configs whose network, loss or attribution no other has, with its images."""
     seen = set()
-    for name in ("voc2012", "coco2014", "voc2012_official"):
+    for name in ("voc2012", "coco2014", "voc2012_official", "voc2012_clip"):
         chosen = config(name)
         for job in gpu_jobs(chosen):
             own, network = job.settings[0], job.settings[-1]
@@ -57,7 +58,7 @@ def network_kind(job):
 @pytest.mark.parametrize(("job", "images"), list(published_jobs()))
 def test_a_step_or_an_image_goes_through_on_the_device(job, images):
     seen = count(quicker(job), images)
-    network = work.make_network(job, images)
+    network = make_network(job, images)
     weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     assert seen.peak > weights
     vit_cams = job.rule == "cam" and network_kind(job) == "vit"

@@ -17,6 +17,7 @@ from orandnet.fusion.probability import OPERATORS
 from orandnet.fusion.settings import Settings
 from orandnet.fusion.stage import run
 from orandnet.irn.labels import ir_label
+from orandnet.job.warnings import collected_warnings
 from orandnet.pseudo_mask.threshold import pseudo_mask
 from random_cams import random_cam, random_shard
 
@@ -246,6 +247,17 @@ def test_the_stage_raises_the_members_that_have_an_offset(shards, tmp_path, clip
     ]
     np.testing.assert_allclose(stores["and"]["x1"].scores, OPERATORS["and"](*raised), atol=1e-3)
     np.testing.assert_allclose(stores["or"]["x1"].scores, OPERATORS["or"](*raised), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "operator", "said"), [(2, "product", []), (3, "geometric", []), (3, "product", ["product_of_many"])]
+)
+def test_a_product_of_more_than_two_members_is_doubted(tmp_path, number, operator, said):
+    names = [str(member) for member in range(number)]
+    cams = [random_shard(tmp_path / name / "1-of-1.npz", ["x1"]) for name in names]
+    with collected_warnings() as found:
+        run(members=names, cams=cams, settings=Settings(**{"and": operator}), and_output=tmp_path / "and.npz")
+        assert [warning["code"] for warning in found] == said
 
 
 def test_the_geometric_and_of_members_that_are_raised_and_not_clipped_may_leave_the_unit_interval(shards, tmp_path):

@@ -95,7 +95,7 @@ def test_a_rule_tells_its_needs_and_a_failed_job_gets_more(name):
     assert ("{params.events}" in body) == ("events=events_option(" in body) == is_training
     assert ("--gpus {resources.gpu}" in body) == ("gpu=GPU" in body)
     for resource in ("gpu_mem_mb=gpu_memory(", "constraint=gpu_feature("):
-        assert (resource in body) == ("gpu=GPU" in body and name != "cam_clip")  # what a CLIP takes is not counted
+        assert (resource in body) == ("gpu=GPU" in body)
     assert ("cache: CACHED" in body) == ("cached=cached" in body) == is_training
 
 

@@ -100,6 +100,8 @@ rule cam_clip:
     threads: CONFIG.threads
     resources:
         gpu=GPU,
+        gpu_mem_mb=gpu_memory(gpu_jobs.cam_clip, "source"),
+        constraint=gpu_feature(gpu_jobs.cam_clip, "source"),
         mem_mb=growing(8000),
         runtime=growing(240),
     params:

@@ -89,6 +89,7 @@ def _each(config: Config) -> Iterator[Job]:
     sources = names.trained_sources(config, on_labels=False) + names.trained_sources(config, on_labels=True)
     yield from (classifier(config, source) for source in sources)
     yield from (cam(config, source) for source in sources)
+    yield from (cam_clip(config, source) for source in config.clips)
     ensembles = [name for name, ensemble in config.ensembles.items() if ensemble.output == "orandnet"]
     yield from (orandnet(config, ensemble) for ensemble in ensembles)
     yield from (orandnet_cam(config, ensemble) for ensemble in ensembles)
@@ -109,6 +110,12 @@ def cam(config: Config, source: str) -> Job:
     """Return the making of a source's CAMs."""
     settings = config.cam_of(source)
     return Job("cam", (source,), (settings, config.classifier_of(source)), settings.batch_size)
+
+
+def cam_clip(config: Config, source: str) -> Job:
+    """Return the making of a CLIP's CAMs."""
+    settings = config.clip_of(source)
+    return Job("cam_clip", (source,), (settings,), settings.batch_size)
 
 
 def orandnet(config: Config, ensemble: str) -> Job:

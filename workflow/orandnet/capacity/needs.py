@@ -9,8 +9,9 @@ import torch
 from orandnet.capacity.counting import Count
 from orandnet.capacity.fake_gpu import GPU, fake_tensors
 from orandnet.capacity.jobs import Images, Job, gpu_jobs, largest_images
+from orandnet.capacity.networks import make_network
 from orandnet.capacity.table import Cost, counted, needed
-from orandnet.capacity.work import make_network, steps
+from orandnet.capacity.work import steps
 from orandnet.config.sections import Config
 from orandnet.irn.random_walk import forget_structures
 

@@ -9,26 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from orandnet.cam.maps import batch_cams
-from orandnet.capacity.fake_gpu import unfilled
 from orandnet.capacity.jobs import Images, Job
 from orandnet.classifier.amn_training import activation_loss
-from orandnet.classifier.network import create_classifier
-from orandnet.classifier.network import without_pretraining as classifier_from_file
 from orandnet.classifier.stage import classification_loss
 from orandnet.dataset.index import Record
 from orandnet.files.store import Cam
-from orandnet.irn.boundary import BoundaryNetwork
-from orandnet.irn.boundary import without_pretraining as boundary_from_file
 from orandnet.irn.loss import training_loss as boundary_loss
 from orandnet.irn.walking import walked
 from orandnet.maps.grid import GRID_STRIDE, grid_shape
 from orandnet.networks.device import place
 from orandnet.orandnet.loss import training_loss as orandnet_loss
 from orandnet.orandnet.maps import refine
-from orandnet.orandnet.network import create_network
 from orandnet.prediction.inference import probabilities_for
-from orandnet.segmenter.deeplab import DeepLab
-from orandnet.segmenter.deeplab import without_pretraining as segmenter_from_file
 from orandnet.segmenter.stage import training_loss as segmenter_loss
 from orandnet.settings import Section
 from orandnet.training.loop import Loss, Steps, fresh_progress, training_step
@@ -50,44 +42,6 @@ class Learning(NamedTuple):
     loss: Loss
     groups: Callable[[nn.Module], list[dict]]
     batch: Callable[[int], Arrays]
-
-
-def make_network(job: Job, images: Images, *, values: bool = False) -> nn.Module:
-    """Return the network of a job on the CPU, without pretrained weights, and without any initial values by default."""
-    build = partial(NETWORKS[job.rule], job.settings[-1], images)
-    if values:
-        return build()
-    with unfilled():
-        return build()
-
-
-def _classifier(settings: Section, images: Images) -> nn.Module:
-    return create_classifier(classifier_from_file(settings), images.num_foreground)
-
-
-def _segmenter(settings: Section, images: Images) -> nn.Module:
-    return DeepLab(segmenter_from_file(settings), num_classes=images.num_foreground + 1)
-
-
-def _orandnet(settings: Section, images: Images) -> nn.Module:
-    return create_network(settings.model_copy(update={"pretrained": False, "weights": None}))
-
-
-def _boundary(settings: Section, images: Images) -> nn.Module:
-    return BoundaryNetwork(boundary_from_file(settings))
-
-
-NETWORKS = {
-    "classifier": _classifier,
-    "classifier_amn": _classifier,
-    "cam": _classifier,
-    "orandnet": _orandnet,
-    "orandnet_cam": _orandnet,
-    "irn": _boundary,
-    "irn_walk": _boundary,
-    "segmenter": _segmenter,
-    "prediction": _segmenter,
-}
 
 
 def steps(
@@ -220,13 +174,22 @@ class _NoLabels:
         return np.zeros(self.size, dtype=np.uint8)
 
 
+def _labelled(images: Images, number: int) -> list[Record]:
+    classes = tuple(range(1, min(images.shown, images.num_foreground, MOST_CLASSES) + 1))
+    return [Record(str(index), "", "train", images.size, classes) for index in range(number)]
+
+
 def _cams(job: Job, images: Images, network: nn.Module, device: torch.device, number: int) -> Callable[[], None]:
     settings, trained = job.settings
-    classes = tuple(range(1, min(images.shown, images.num_foreground, MOST_CLASSES) + 1))
-    records = [Record(str(index), "", "train", images.size, classes) for index in range(number)]
+    records = _labelled(images, number)
     size = (trained.crop_size,) * 2 if trained.kind == "vit" else images.size
     labels = _NoLabels(images.size) if trained.kind == "amn" and settings.raw_background else None
     return lambda: batch_cams(network, _rgb(number, size), records, settings, trained.kind, device, labels)
+
+
+def _clip_cams(job: Job, images: Images, network: nn.Module, device: torch.device, number: int) -> Callable[[], None]:
+    records = _labelled(images, number)
+    return lambda: batch_cams(network, _rgb(number, images.size), records, job.settings[0], "clip", device)
 
 
 def _cam(images: Images) -> Cam:
@@ -247,4 +210,10 @@ def _predicted(job: Job, images: Images, network: nn.Module, device: torch.devic
     return lambda: probabilities_for(network, rgb, job.settings[0].variants, job.settings[0], device)
 
 
-INFERENCES = {"cam": _cams, "orandnet_cam": _refined, "irn_walk": _walked, "prediction": _predicted}
+INFERENCES = {
+    "cam": _cams,
+    "cam_clip": _clip_cams,
+    "orandnet_cam": _refined,
+    "irn_walk": _walked,
+    "prediction": _predicted,
+}

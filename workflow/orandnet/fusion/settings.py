@@ -16,7 +16,7 @@ _And = create_model(
             Field(
                 "product",
                 description="the AND of n members: their product, whose level falls as p^n, or its n-th root, their "
-                "geometric mean, which stays on the members' scale",
+                "geometric mean, which stays on the members' scale and is the better one for three members or more",
             ),
         )
     },

@@ -8,6 +8,7 @@ from orandnet.files.store import Cam, CamStore, write_shard
 from orandnet.fusion.members import align, offset_scores
 from orandnet.fusion.probability import OPERATORS
 from orandnet.fusion.settings import Settings
+from orandnet.job.warnings import warn
 
 ROUNDING = 2.0**-20  # sums and products of float32
 
@@ -56,6 +57,13 @@ def run(
     unknown = sorted(settings.offsets.keys() - set(members))
     if unknown:
         raise ValueError(f"fusion.offsets: {unknown} are no members; the members are {members}.")
+    if and_output and len(members) > 2 and not settings.geometric:
+        warn(
+            "product_of_many",
+            f"fusion.and: the product of {len(members)} members is so low that ORANDNet learned it worse than the "
+            "geometric mean wherever both were measured; set fusion: {and: geometric}, for this ensemble alone if "
+            "others have two.",
+        )
     stores = {name: CamStore([path]) for name, path in zip(members, cams, strict=True)}
     for operator, output in wanted.items():
         write_shard(output, fused(stores, operator, settings), highest=highest_score(operator, members, settings))
