@@ -359,3 +359,14 @@ def test_ids_are_translated_and_unknown_ones_named_whatever_they_are():
     assert unknown_ids(mask, known) is None
     known[mask[[0, 1], 0]] = False
     assert unknown_ids(mask, known).endswith(", ".join(map(str, sorted({*mask[[0, 1], 0].tolist()}))))
+
+
+@pytest.mark.parametrize(("ids", "unknown"), [([0, 2, 255], None), ([0, 3, 255], "3"), ([254], "254"), ([], None)])
+def test_ids_without_gaps_are_known_up_to_the_highest(ids, unknown):
+    known = np.isin(np.arange(256), [0, 1, 2, 255])
+    found = unknown_ids(np.array([ids], dtype=np.uint8), known)
+    assert found is None if unknown is None else found.endswith(f": {unknown}")
+
+
+def test_the_ignored_id_is_unknown_where_the_table_says_so():
+    assert unknown_ids(np.array([[0, 255]], dtype=np.uint8), np.arange(256) < 3).endswith(": 255")

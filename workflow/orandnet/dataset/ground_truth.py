@@ -43,6 +43,7 @@ class GroundTruth:
         self._table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
         self._table[list(ids)] = list(ids.values())
         self._known = np.isin(np.arange(256), list(ids))
+        self._as_in_files = ids == {file_id: file_id for file_id in ids}
 
     def require(self, image_ids: Iterable[str]) -> None:
         """Refuse images without a mask, before long work starts.
@@ -74,4 +75,4 @@ class GroundTruth:
         problem = unknown_ids(mask, self._known)
         if problem and self._other_ids == "error":
             raise ValueError(f"{path}: {problem}; {CHECK_AGAIN}")
-        return translated(mask, self._table)
+        return mask if self._as_in_files and not problem else translated(mask, self._table)

@@ -53,6 +53,10 @@ def colors_of(rows: list[list[int]] | str | None) -> Colors:
 
 def unknown_ids(mask: np.ndarray, known: np.ndarray) -> str | None:
     """Say which ids of a (H, W) uint8 mask are not `known`, a (256,) table of bool; None if all are."""
+    # one more than the highest id; 255 becomes 0. Where ids have no gaps, this tells it in a tenth of the time
+    after_highest = int((mask + np.uint8(1)).max(initial=0))
+    if known[IGNORE_INDEX] and known[:after_highest].all():
+        return None
     # the known ids are deleted; four times as fast as counting all
     unknown = sorted(set(mask.tobytes().translate(None, delete=bytes(np.flatnonzero(known).tolist()))))
     return f"has ids outside dataset.classes: {', '.join(map(str, unknown))}" if unknown else None

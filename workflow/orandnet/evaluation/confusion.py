@@ -55,16 +55,24 @@ def confusion_matrix(prediction: np.ndarray, ground_truth: np.ndarray, *, num_cl
             f"prediction: the shape {prediction.shape} differs from the ground truth's {ground_truth.shape}; "
             "resize the prediction to its image."
         )
-    # every pair of ids has a place in 16 bits: no pixel needs to be masked out first
-    pairs = ((ground_truth.astype(np.uint16) << 8) | prediction).ravel()
-    # masks have long runs of equal pixels: far fewer runs than pixels need to be counted
-    ends = np.flatnonzero(np.append(pairs[1:] != pairs[:-1], True))[: pairs.size]
-    lengths = np.diff(ends, prepend=-1)
-    counts = np.bincount(pairs[ends], weights=lengths, minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
+    # masks have long runs of equal pixels: far fewer runs than pixels need to be looked at and counted
+    truths, guesses = ground_truth.ravel(), prediction.ravel()
+    starts = _run_starts(truths, guesses)
+    lengths = np.diff(starts, append=truths.size)
+    pairs = truths[starts].astype(np.intp) * NUM_IDS + guesses[starts]
+    counts = np.bincount(pairs, weights=lengths, minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
     counts[:, 0] += counts[:, IGNORE_INDEX]
     check_ids(counts[:IGNORE_INDEX].sum(1), num_classes, "ground truth")
     check_ids(counts[:, :IGNORE_INDEX].sum(0), num_classes, "prediction")
     return counts[:num_classes, :num_classes].astype(np.int64)
+
+
+def _run_starts(truths: np.ndarray, guesses: np.ndarray) -> np.ndarray:
+    """Return where (N,) uint8 ids differ, in either array, from those before them; the first place counts."""
+    changed = np.ones(truths.size, dtype=bool)
+    np.not_equal(truths[1:], truths[:-1], out=changed[1:])
+    changed[1:] |= guesses[1:] != guesses[:-1]
+    return np.flatnonzero(changed)
 
 
 def _ids(mask: np.ndarray, name: str) -> np.ndarray:
