@@ -152,7 +152,7 @@ def trainings(config: Config, cases: list[Case]) -> Iterator[Training]:
 
 def table(rows: list[dict[str, str]]) -> Iterator[str]:
     """Yield the lines of the table: means over seeds with standard deviations, and differences to the mean."""
-    heads = ("run", "ensemble", "variant", "steps", "seeds", *(name.replace("_", ", ") for name in MEASURES))
+    heads = ("run", "ensemble", "images", "variant", "steps", "seeds", *(name.replace("_", ", ") for name in MEASURES))
     heads += ("otsu, less mean", "best, less mean")
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
@@ -160,7 +160,7 @@ def table(rows: list[dict[str, str]]) -> Iterator[str]:
         mean = by_seed(rows, group, "mean")
         for variant in VARIANTS:
             if found := by_seed(rows, group, variant):
-                yield f"| {' | '.join([*group[:2], variant, *cells(found, mean)])} |"
+                yield f"| {' | '.join([*group[:2], group[2] or 'all', variant, *cells(found, mean)])} |"
 
 
 def by_seed(rows: list[dict[str, str]], group: tuple[str, ...], variant: str) -> dict[str, dict[str, str]]:
