@@ -15,6 +15,7 @@ from orandnet.irn.labels import combine, ir_label
 from orandnet.irn.settings import LabelSettings
 from orandnet.maps.grid import resize_scores
 from orandnet.prediction.settings import PredictSettings
+from orandnet.prediction.variants import mask_of
 from timing import Agreement, Comparison
 
 EQUAL_LABELS, EQUAL_IR_LABELS = 0.9999, 0.99999
@@ -43,7 +44,8 @@ def likely_labels(
 ) -> np.ndarray:
     """Return the mask of the package, whose CRF leaves out labels that nowhere reach 0.01."""
     settings = PredictSettings().crf
-    return crf_from_probabilities(rgb, probabilities, settings=settings, min_probability=min_probability).argmax(axis=0)
+    refined = crf_from_probabilities(rgb, probabilities, settings=settings, min_probability=min_probability)
+    return mask_of(refined)
 
 
 def each_by_itself(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -54,7 +56,7 @@ def each_by_itself(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 def together(rgb: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Return the masks of the package, whose CRF takes all predictions of an image at once."""
     options = {"settings": PredictSettings().crf, "min_probability": PredictSettings().crf_min_probability}
-    return crf_from_probabilities(rgb, predictions, **options).argmax(axis=1)
+    return np.stack([mask_of(refined) for refined in crf_from_probabilities(rgb, predictions, **options)])
 
 
 def two_passes(rgb: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:

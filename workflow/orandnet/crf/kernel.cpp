@@ -12,34 +12,48 @@
 namespace {
 
 typedef float Quad __attribute__((vector_size(16)));
-typedef std::int32_t IntQuad __attribute__((vector_size(16)));
+typedef float Oct __attribute__((vector_size(32), aligned(16), may_alias));  // two quads that lie side by side
+typedef std::int32_t IntOct __attribute__((vector_size(32)));
 
-const int BLOCK = 64;                // pixels whose labels are weighed together; a multiple of 4
+// Compiled twice, also for processors that take eight floats at once; each operation gives the same bytes on both.
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define WIDE_WHERE_POSSIBLE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE_WHERE_POSSIBLE
+#endif
+
+const int BLOCK = 64;                // pixels whose labels are weighed together; a multiple of 8
 const int MOST_CHANNELS = 12;        // labellings go together up to here, and memory does not grow further with them
 const float LARGEST_FEATURE = 1e5f;  // beyond it single precision loses the place within a simplex
 
-// e^x for x <= 0, to 2e-7; 0 below -80. A power of two times the series on [-ln(2) / 2, ln(2) / 2].
-inline Quad exponential(Quad x) {
-    const IntQuad is_positive = x > -80.0f;
-    const IntQuad power = is_positive & __builtin_convertvector(x * 1.44269504f - 0.5f, IntQuad);
-    const Quad whole = __builtin_convertvector(power, Quad);
-    const Quad r = x - whole * 0.693359375f + whole * 2.12194440e-4f;  // ln 2 in two parts, the first one exact
-    Quad sum = r * (1.0f / 720) + 1.0f / 120;
+// Replace x <= 0 by e^x, to 2e-7; by 0 below -80. A power of two times the series on [-ln(2) / 2, ln(2) / 2].
+// In place and inlined: to hand over eight floats by value depends on the processor.
+inline __attribute__((always_inline)) void exponential(Oct& x) {
+    const IntOct is_positive = x > -80.0f;
+    const IntOct power = is_positive & __builtin_convertvector(x * 1.44269504f - 0.5f, IntOct);
+    const Oct whole = __builtin_convertvector(power, Oct);
+    const Oct r = x - whole * 0.693359375f + whole * 2.12194440e-4f;  // ln 2 in two parts, the first one exact
+    Oct sum = r * (1.0f / 720) + 1.0f / 120;
     sum = sum * r + 1.0f / 24;
     sum = sum * r + 1.0f / 6;
     sum = sum * r + 0.5f;
     sum = sum * r + 1.0f;
     sum = sum * r + 1.0f;
-    return (Quad)(is_positive & ((IntQuad)sum + (power << 23)));
+    x = (Oct)(is_positive & ((IntOct)sum + (power << 23)));
 }
 
 // Softmax over the labels of BLOCK pixels, in place; a label's pixels lie side by side.
-void softmax(Quad* values, int labels) {
-    const int stride = BLOCK / 4;
-    for (Quad *at = values, *end = values + stride; at < end; ++at) {
-        Quad top = *at, sum = {};
+WIDE_WHERE_POSSIBLE void softmax(Quad* quads, int labels) {
+    const int stride = BLOCK / 8;
+    Oct* const values = reinterpret_cast<Oct*>(quads);
+    for (Oct *at = values, *end = values + stride; at < end; ++at) {
+        Oct top = *at, sum = {};
         for (int c = 1; c < labels; ++c) top = at[c * stride] > top ? at[c * stride] : top;
-        for (int c = 0; c < labels; ++c) sum += at[c * stride] = exponential(at[c * stride] - top);
+        for (int c = 0; c < labels; ++c) {
+            Oct weight = at[c * stride] - top;
+            exponential(weight);
+            sum += at[c * stride] = weight;
+        }
         for (int c = 0; c < labels; ++c) at[c * stride] /= sum;
     }
 }
@@ -117,11 +131,8 @@ public:
         Point point;
         for (int corner = 0; corner < CORNERS; ++corner) {
             if (corner) key += steps[axes[CORNERS - corner]];
-            if (!last.vertex[corner] || last_keys[corner] != key) {  // most pixels lie near the one before
-                last_keys[corner] = key;
-                last.vertex[corner] = numbering.find_or_add(key);
-            }
-            point.vertex[corner] = last.vertex[corner];
+            // also if the pixel before has the same corner: to ask costs more than to look, half the answers are no
+            point.vertex[corner] = numbering.find_or_add(key);
             point.weight[corner] = rest[D - corner] - (corner ? rest[CORNERS - corner] : rest[0] - 1);
         }
         points.push_back(point);
@@ -142,9 +153,8 @@ public:
 
 private:
     Numbering numbering;
-    std::uint64_t factors[CORNERS], steps[CORNERS], last_keys[CORNERS] = {};
+    std::uint64_t factors[CORNERS], steps[CORNERS];
     float scale[D];
-    Point last = {};
 
     // Return the key of the corner of remainder 0; `rest` is how far the point lies from it along `axes`, descending,
     // in units of D + 1.
@@ -197,11 +207,13 @@ public:
         }
     }
 
+    // In turns of a quad, whose sum stays in a register.
     void receive(std::size_t pixel, Quad* to) const {
         const typename Lattice<D>::Point& point = lattice.points[pixel];
-        for (int corner = 0; corner <= D; ++corner) {
-            const Quad* const from = at(ready, point.vertex[corner]);
-            for (int q = 0; q < number(); ++q) to[q] += point.weight[corner] * from[q];
+        for (int q = 0; q < number(); ++q) {
+            Quad sum = to[q];
+            for (int corner = 0; corner <= D; ++corner) sum += point.weight[corner] * at(ready, point.vertex[corner])[q];
+            to[q] = sum;
         }
     }
 
@@ -294,10 +306,12 @@ extern "C" int crf_mean_field(const std::uint8_t* rgb, float* values, int height
         const std::size_t pixels = std::size_t(height) * width;
         Lattice<2> smoothness(pixels);
         Lattice<5> appearance(pixels);
-        for (std::size_t n = 0; n < pixels; ++n, rgb += 3) {
-            const float x = float(n % width), y = float(n / width), s = alike_srgb;
-            smoothness.add({x / smooth_sxy, y / smooth_sxy});
-            appearance.add({x / alike_sxy, y / alike_sxy, rgb[0] / s, rgb[1] / s, rgb[2] / s});
+        for (int row = 0; row < height; ++row) {
+            for (int column = 0; column < width; ++column, rgb += 3) {
+                const float x = float(column), y = float(row), s = alike_srgb;
+                smoothness.add({x / smooth_sxy, y / smooth_sxy});
+                appearance.add({x / alike_sxy, y / alike_sxy, rgb[0] / s, rgb[1] / s, rgb[2] / s});
+            }
         }
         smoothness.connect();
         appearance.connect();
