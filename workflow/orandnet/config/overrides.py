@@ -11,6 +11,8 @@ from orandnet.settings import Section
 
 def merged(section: Section, changes: Overrides, place: str, defaults: Overrides | None = None) -> Any:
     """Return a section with some keys changed, checked anew; `defaults` yield to what the config names."""
+    if not changes and not defaults:
+        return section
     named = deep_update(defaults or {}, section.model_dump(exclude_unset=True))
     try:
         return type(section).model_validate(deep_update(named, changes))
