@@ -131,7 +131,7 @@ public:
         Point point;
         for (int corner = 0; corner < CORNERS; ++corner) {
             if (corner) key += steps[axes[CORNERS - corner]];
-            // also if the pixel before has the same corner: to ask costs more than to look, half the answers are no
+            // also if the pixel before has the same corner: to ask costs more than to look
             point.vertex[corner] = numbering.find_or_add(key);
             point.weight[corner] = rest[D - corner] - (corner ? rest[CORNERS - corner] : rest[0] - 1);
         }

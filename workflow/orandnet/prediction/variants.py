@@ -45,7 +45,7 @@ def mask_of(scores: np.ndarray) -> np.ndarray:
     for class_id in range(1, len(scores)):
         higher = scores[class_id] > best
         if higher.any():  # not where the CRF left a class out
-            # a class exceeds every id so far, so the maximum overwrites; numpy's arg-max takes five times as long
+            # a class exceeds every id so far, so the maximum overwrites; numpy's arg-max is slower
             mask = np.maximum(mask, higher * np.uint8(class_id))
             best = np.maximum(best, scores[class_id])
     return mask
