@@ -80,25 +80,32 @@ def measure(case: str) -> int:
     return held()["VmHWM"] - before
 
 
-def held_by_torch(case: str) -> int:
-    """Return the peak of the bytes that torch's allocator hands out for the same step, and for its network."""
+def handed_out(job: Job, images: Images) -> int:
+    """Return the peak of the bytes that torch's allocator hands out for a step on the CPU, the network's among them."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
     from orandnet.capacity.networks import make_network
     from orandnet.capacity.work import steps
 
-    torch.set_num_threads(1)
-    job, images = job_of(case), images_of(case)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as made:
         network = make_network(job, images, values=True)
-        next(steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size))
-    live = peak = 0
+        work = steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size)
+        next(work)  # kept until the end: what a step leaves is held in it
+    held = peak = 0
     for event in made.profiler.kineto_results.events():
         if event.name() == "[memory]":
-            live += event.nbytes()
-            peak = max(peak, live)
+            held += event.nbytes()
+            peak = max(peak, held)
     return peak
+
+
+def held_by_torch(case: str) -> int:
+    """Return what torch hands out for the step of a case, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return handed_out(job_of(case), images_of(case))
 
 
 def counted(case: str) -> int:

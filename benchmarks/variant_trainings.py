@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from orandnet.config.sections import Config
 from orandnet.dataset.image import read_rgb
@@ -19,6 +18,7 @@ from orandnet.maps.grid import averaged
 from orandnet.networks.device import mixed_precision
 from orandnet.orandnet.loss import training_loss
 from orandnet.orandnet.network import create_network
+from orandnet.orandnet.samples import drawn
 from orandnet.orandnet.settings import Settings
 from orandnet.plan.cams import member_shards, shards
 from orandnet.training.optimizer import parameter_groups
@@ -51,23 +51,7 @@ class Samples:
 
     def __call__(self, position: int, generator: np.random.Generator, progress: float) -> tuple[Tensor, ...]:
         """Return the sample at `position`."""
-        maps = self.maps[position][None]
-        if self.settings.random_flip and generator.random() < 0.5:
-            maps = maps.flip(-1)
-        if self.settings.crop_size is not None:
-            maps = window(maps, self.settings.crop_size, generator)
-        return maps[:, :-2], maps[:, -2:-1], maps[:, -1:]
-
-
-def window(maps: Tensor, size: int, generator: np.random.Generator) -> Tensor:
-    """Return a (K, C, size, size) window at a random place; outside the image all channels are 0."""
-    padding = []
-    for length in maps.shape[-2:]:
-        room = length - size
-        offset = int(generator.integers(0, abs(room) + 1))
-        before = -offset if room > 0 else offset  # negative padding cuts
-        padding = [before, -room - before, *padding]  # of the last axis first
-    return functional.pad(maps, padding)
+        return drawn(self.maps[position][None], self.settings, generator)
 
 
 def read_examples(config: Config, ensemble: str, seed: int, records: list[Record]) -> list[Example]:

@@ -39,12 +39,19 @@ class CamSamples:
         goal = torch.from_numpy(target.scores[rows, None])
         maps = at_stride(maps, seen, self.settings.input_stride)
         goal = at_stride(goal, seen, self.settings.input_stride)
-        both = torch.cat([maps, goal, torch.ones_like(goal)], dim=1)
-        if self.settings.random_flip and generator.random() < 0.5:
-            both = both.flip(-1)
-        if self.settings.crop_size is not None:
-            both = _window(both, self.settings.crop_size, generator)
-        return both[:, :-2], both[:, -2:-1], both[:, -1:]
+        return drawn(torch.cat([maps, goal, torch.ones_like(goal)], dim=1), self.settings, generator)
+
+
+def drawn(maps: Tensor, settings: Settings, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return inputs (K, I, s, s), target (K, 1, s, s) and weight (K, 1, s, s) of maps (K, I + 2, h, w), in this order.
+
+    All are mirrored together with probability one half, and seen through one window, if the settings ask for it.
+    """
+    if settings.random_flip and generator.random() < 0.5:
+        maps = maps.flip(-1)
+    if settings.crop_size is not None:
+        maps = _window(maps, settings.crop_size, generator)
+    return maps[:, :-2], maps[:, -2:-1], maps[:, -1:]
 
 
 def _window(maps: Tensor, size: int, generator: np.random.Generator) -> Tensor:
