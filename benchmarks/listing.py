@@ -1,6 +1,7 @@
 """How long Snakemake takes to list the jobs of the full VOC experiment: `python benchmarks/listing.py`.
 
-The lists of images are as long as VOC's; there are no images, since none is read.
+The lists of images are as long as VOC's; there are no images, since none is read. Beside it stands Snakemake's own
+time: as many jobs of one rule that reads no file and asks no function.
 """
 
 import os
@@ -19,6 +20,16 @@ from orandnet.files.mask import write_mask
 SIZES = {"train": 1464, "train_aug": 10_582, "val": 1449, "test": 1456}
 CONFIG = "config/voc2012.yaml"
 ROUNDS = 3
+BARE = """
+rule all:
+    input: expand("results/{{job}}/weights.safetensors", job=range({number}))
+
+rule work:
+    output: "results/{{job}}/weights.safetensors"
+    log: "results/{{job}}/log"
+    params: code="a"
+    shell: "work --output {{output:q}} {{params.code:q}} &> {{log:q}}"
+"""
 
 
 def write_lists(root: Path) -> None:
@@ -34,19 +45,9 @@ def write_lists(root: Path) -> None:
     write_mask(root / "SegmentationClassAug" / f"{names['train'][0]}.png", np.zeros((2, 2), np.uint8))
 
 
-def listed(root: Path, *options: str) -> tuple[float, float, int]:
-    """Return wall seconds, CPU seconds and the number of jobs of one dry run with further options."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "-n",
-        "--configfile",
-        CONFIG,
-        "--config",
-        f'dataset={{"root": "{root}"}}',
-        *options,
-    ]
+def listed(*options: str) -> tuple[float, float, int]:
+    """Return wall seconds, CPU seconds and the number of jobs of one dry run with these options."""
+    command = [sys.executable, "-m", "snakemake", "-n", *options]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     printed = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -56,16 +57,25 @@ def listed(root: Path, *options: str) -> tuple[float, float, int]:
     return wall, cpu, int(printed.stdout.split("\ntotal")[1].split()[0])
 
 
+def show(what: str, *options: str) -> int:
+    """Print the medians of some dry runs; return their number of jobs."""
+    runs = [listed(*options) for _ in range(ROUNDS)]
+    wall, cpu, _ = (median(column) for column in zip(*runs, strict=True))
+    print(f"{what}: {runs[0][2]} jobs, {wall:.1f} s of wall time, {cpu:.1f} CPU s", flush=True)
+    return runs[0][2]
+
+
 def main() -> None:
     """Print the medians."""
     with TemporaryDirectory() as name:
         write_lists(Path(name))
-        # the last one stands behind --config, of which it is a part
-        for options in ((), ("--quiet", "rules"), ("shards=1",)):
-            runs = [listed(Path(name), *options) for _ in range(ROUNDS)]
-            wall, cpu, _ = (median(column) for column in zip(*runs, strict=True))
-            what = " ".join((CONFIG, *options))
-            print(f"{what}: {runs[0][2]} jobs, {wall:.1f} s of wall time, {cpu:.1f} CPU s", flush=True)
+        config = ("--configfile", CONFIG, "--config", f'dataset={{"root": "{name}"}}')
+        jobs = show(CONFIG, *config)
+        show(f"{CONFIG} --quiet rules", *config, "--quiet", "rules")
+        show(f"{CONFIG} shards=1", *config, "shards=1")
+        bare = Path(name) / "Snakefile"
+        bare.write_text(BARE.format(number=jobs - 1), encoding="utf-8")
+        show("one rule without input", "--snakefile", str(bare), "--directory", name)
 
 
 if __name__ == "__main__":

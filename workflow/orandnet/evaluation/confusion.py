@@ -59,11 +59,14 @@ def confusion_matrix(prediction: np.ndarray, ground_truth: np.ndarray, *, num_cl
     truths, guesses = ground_truth.ravel(), prediction.ravel()
     starts = _run_starts(truths, guesses)
     lengths = np.diff(starts, append=truths.size)
-    pairs = truths[starts].astype(np.intp) * NUM_IDS + guesses[starts]
-    counts = np.bincount(pairs, weights=lengths, minlength=NUM_IDS * NUM_IDS).reshape(NUM_IDS, NUM_IDS)
-    counts[:, 0] += counts[:, IGNORE_INDEX]
-    check_ids(counts[:IGNORE_INDEX].sum(1), num_classes, "ground truth")
-    check_ids(counts[:, :IGNORE_INDEX].sum(0), num_classes, "prediction")
+    truths, guesses = truths[starts], guesses[starts]
+    for ids, name in ((truths, "ground truth"), (guesses, "prediction")):
+        check_ids(np.bincount(ids, minlength=NUM_IDS)[:IGNORE_INDEX], num_classes, name)
+    # beside the classes one row and one column for what is ignored: a table so small is filled and summed quickly
+    side = num_classes + 1
+    pairs = np.minimum(truths, num_classes).astype(np.intp) * side + np.minimum(guesses, num_classes)
+    counts = np.bincount(pairs, weights=lengths, minlength=side * side).reshape(side, side)
+    counts[:, 0] += counts[:, num_classes]
     return counts[:num_classes, :num_classes].astype(np.int64)
 
 
