@@ -45,6 +45,11 @@ def test_a_class_without_a_segment_keeps_its_pixels():
     assert merged(line(1, 1, 0, 2)) == [1, 1, 0, 2]
 
 
+def test_pixels_in_no_segment_keep_their_class():
+    mask = line(1, 1, 1, 0, 1, 0, 1, 0)
+    assert merged(mask, [0, 1, 2, 3], [4, 5, 7]) == [1, 1, 1, 1, 0, 0, 1, 0]
+
+
 def test_pixels_that_are_open_are_no_class():
     assert merged(line(255, 255, 1, 0), [0, 1], [2, 3]) == [255, 255, 1, 1]
 

@@ -20,7 +20,9 @@ def merge(
 ) -> np.ndarray:
     """Return the mask whose classes have taken the form of segments.
 
-    Of segments that lie over one another, the one that its class covers most is on top; of equal ones the smaller.
+    Of segments that lie over one another, the one that its class covers most is on top; of equal ones the smaller. A
+    class for which none is chosen, and pixels in no segment at all, stay as they are (Chen et al., 2023, whose code
+    drops such a class where there are segments).
 
     Args:
         mask: (H, W) uint8 mask ids.
@@ -33,8 +35,9 @@ def merge(
     """
     flat = mask.ravel()
     pixels = np.bincount(flat, minlength=NUM_IDS)
-    chosen = []
+    chosen, covered = [], np.zeros(flat.shape, dtype=bool)
     for segment in segments:
+        covered[segment] = True
         overlaps = np.bincount(flat[segment], minlength=NUM_IDS)
         overlaps[[0, IGNORE_INDEX]] = 0
         class_id = int(overlaps.argmax())
@@ -46,7 +49,7 @@ def merge(
             chosen.append((purity, -len(segment), class_id, segment))
     replaced = np.zeros(NUM_IDS, dtype=bool)
     replaced[[class_id for *_, class_id, _ in chosen]] = True
-    result = np.where(replaced[flat], np.uint8(0), flat)
+    result = np.where(replaced[flat] & covered, np.uint8(0), flat)
     for _, _, class_id, segment in sorted(chosen, key=lambda one: one[:2]):
         result[segment] = class_id
     return result.reshape(mask.shape)
