@@ -214,6 +214,22 @@ def test_what_speaks_against_an_ensemble_is_said_first():
     assert found[3].startswith("One seed:")
 
 
+def test_page_and_charts_show_the_thresholds_that_masks_are_made_with():
+    own = {"pseudo_mask": {"threshold_rule": "best_miou", "overrides": {"vit": 0.4}}}
+    settings = plan_page.page_settings(config(**own))
+    rows = [
+        {"method": method, "threshold_rule": rule, "miou": miou}
+        for method in ("vit", "ours")
+        for rule, miou in (("otsu", "10"), ("fixed", "30"), ("best_miou", "20"))
+    ]
+    assert [row["miou"] for row in settings.made(rows)] == ["30", "20"]
+    found = sentences(SimpleNamespace(cams=rows, predictions=[]), settings)
+    assert found[0] == "Best pseudo masks at a threshold that was chosen on true masks: vit, 30.0 mIoU."
+    assert found[1].startswith("ours, pseudo masks, mIoU: 20.0; \N{MINUS SIGN}10.0 against its best member (vit)")
+    otsu = plan_page.page_settings(config())
+    assert {row["miou"] for row in otsu.made(rows)} == {"10"}
+
+
 def test_differences_have_a_sign():
     assert [signed(value) for value in (1.26, -0.31, 0.04, -0.04)] == ["+1.3", "\N{MINUS SIGN}0.3", "±0.0", "±0.0"]
 

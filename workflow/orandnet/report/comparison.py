@@ -75,15 +75,15 @@ def read_run(folder: Path) -> Run:
     facts = {"images": str(data.get("images_sha256", ""))[:16], "classes": ", ".join(data["classes"])}
     facts |= {f"version of {name}": version for name, version in manifest["versions"].items()}
     scores: dict[Row, dict[int, float]] = {}
-    for row, seed, value in (*_of_masks(folder, settings.rule), *_of_predictions(folder)):
+    for row, seed, value in (*_of_masks(folder, settings), *_of_predictions(folder)):
         scores.setdefault(row, {})[seed] = value
     return Run(folder.name, scores, settings, facts)
 
 
-def _of_masks(folder: Path, rule: str) -> Iterator[tuple[Row, int, float]]:
+def _of_masks(folder: Path, settings: PageSettings) -> Iterator[tuple[Row, int, float]]:
     for path in find(folder, "evaluation_cam"):
         for row in rows_of(path) if path.name == "summary.csv" else ():
-            details = [row["threshold_rule"], *([AS_MADE] if row["threshold_rule"] == rule else [])]
+            details = [row["threshold_rule"], *(AS_MADE for _ in settings.made([row]))]
             for measure in METRICS:
                 if row[measure]:
                     for detail in details:

@@ -6,11 +6,9 @@ import numpy as np
 
 from orandnet.report.charts import Axis, Chart, Line, Plot, Point, over_seeds
 from orandnet.report.measured import Measured
-from orandnet.report.settings import EnsembleParts
+from orandnet.report.settings import ChartSettings
 from orandnet.report.tables import mean_and_sd
 
-# the rule whose thresholds are shown: it asks no true mask, and masks are made by it unless a config says otherwise
-FREE = "otsu"
 FORMS = {"irn": "IRN", "crf": "CRF", "sam": "SAM"}
 
 
@@ -21,22 +19,22 @@ def method_label(method: str, ensemble: str) -> str:
     return " + ".join([own[name], *(FORMS.get(form, form) for form in refined)]) if name in own else method
 
 
-def curves_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Chart:
+def curves_chart(ensemble: str, settings: ChartSettings, measured: Measured) -> Chart:
     """Return mIoU over the background threshold, and precision against recall, of all maps of an ensemble.
 
     Lines are means over seeds, and end where a class that the method predicts elsewhere is predicted no more: beyond
     it, precision would be the mean over fewer classes. Points are at the threshold that pseudo masks are made with.
     """
     miou, trade, fixed, operating = [], [], [], []
-    for method in parts.maps:
+    for method in settings.ensembles[ensemble].maps:
         label, seeds = method_label(method, ensemble), measured.curves[method]
         everywhere = whole_range(seeds)
         threshold, *quality = np.stack(seeds)[:, :4].swapaxes(0, 1)
         miou.append(over_seeds(label, threshold[0].tolist(), quality[0].tolist()))
         precision, recall = (values[:, everywhere].mean(0).tolist() for values in quality[1:])
         trade.append(Line(label, recall, precision))
-        for row in measured.cams:
-            if (row["method"], row["threshold_rule"]) == (method, FREE):
+        for row in settings.made(measured.cams):
+            if row["method"] == method:
                 at, found = float(row["background_threshold"]), {key: number(row[key]) for key in METRICS}
                 note = f"threshold {at:.2f}, seed {row['seed']}"
                 fixed.append(Point(label, at, found["miou"], note))
@@ -45,8 +43,8 @@ def curves_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Cha
         f"curves_{ensemble}",
         f"{ensemble}: mIoU over the threshold, precision against recall",
         "Pseudo masks on the train images at every background threshold. Lines are means over seeds, bands reach from "
-        "the lowest to the highest seed. Points stand at Otsu's threshold, which saw no true mask. Lines of "
-        "precision end where a class is no longer predicted.",
+        "the lowest to the highest seed. Points stand at the thresholds that masks are made with. Lines of precision "
+        "end where a class is no longer predicted.",
         (
             Plot("mIoU", Axis("background threshold", (0, 1)), Axis("mIoU (%)", (0, None)), tuple(miou), tuple(fixed)),
             Plot(
@@ -74,10 +72,10 @@ def whole_range(seeds: Sequence[np.ndarray]) -> np.ndarray:
     return (predicted == predicted.max(axis=1, keepdims=True)).all(axis=0)
 
 
-def per_class_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> Chart:
-    """Return the IoU of each class for the members, the naive ensemble and the ensemble, at the fixed threshold."""
-    shown = [method for method in parts.maps if not method.startswith(f"{ensemble}-")]
-    rows = [row for row in measured.classes if row["threshold_rule"] == FREE]
+def per_class_chart(ensemble: str, settings: ChartSettings, measured: Measured) -> Chart:
+    """Return the IoU of each class for the members, the naive ensemble and the ensemble, as masks are made."""
+    shown = [method for method in settings.ensembles[ensemble].maps if not method.startswith(f"{ensemble}-")]
+    rows = settings.made(measured.classes)
     names = tuple(dict.fromkeys(row["class"] for row in rows))
     points = []
     for method in shown:
@@ -90,6 +88,7 @@ def per_class_chart(ensemble: str, parts: EnsembleParts, measured: Measured) -> 
     return Chart(
         f"per_class_{ensemble}",
         f"{ensemble}: IoU by class",
-        "Pseudo masks on the train images at Otsu's threshold: members against the ensemble. Means over seeds.",
+        "Pseudo masks on the train images at the thresholds that they are made with: members against the ensemble. "
+        "Means over seeds.",
         (Plot("", Axis("IoU (%)", (0, 100)), Axis("", names=names), points=tuple(points)),),
     )

@@ -17,9 +17,9 @@ def charts_of(measured: Measured, settings: ChartSettings) -> dict[str, Chart]:
 
 def _charts(measured: Measured, settings: ChartSettings) -> Iterator[Chart]:
     if settings.scored:
-        for ensemble, parts in settings.ensembles.items():
-            yield curves_chart(ensemble, parts, measured)
-            yield per_class_chart(ensemble, parts, measured)
+        for ensemble in settings.ensembles:
+            yield curves_chart(ensemble, settings, measured)
+            yield per_class_chart(ensemble, settings, measured)
         yield masks_chart(measured, settings)
         yield seeds_chart(measured, settings)
         yield confusion_chart(measured, settings)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from orandnet.report.charts import Axis, Chart, Matrix, Plot, Point
-from orandnet.report.mask_charts import FREE, number
+from orandnet.report.mask_charts import number
 from orandnet.report.measured import Measured, Row
 from orandnet.report.settings import ChartSettings
 
@@ -16,7 +16,7 @@ def shown_predictions(measured: Measured, settings: ChartSettings) -> list[Row]:
 
 def masks_chart(measured: Measured, settings: ChartSettings) -> Chart:
     """Return the quality of the masks against the mIoU on val of what was trained on them: a point per seed."""
-    scored = {(row["method"], int(row["seed"])): row for row in measured.cams if row["threshold_rule"] == settings.rule}
+    scored = {(row["method"], int(row["seed"])): row for row in settings.made(measured.cams)}
     panels = {"miou": [], "precision": []}
     for row in shown_predictions(measured, settings):
         cam = settings.masks.get(row["method"], "")
@@ -37,7 +37,7 @@ def masks_chart(measured: Measured, settings: ChartSettings) -> Chart:
 
 def seeds_chart(measured: Measured, settings: ChartSettings) -> Chart:
     """Return every seed as a point: mIoU of the masks, and of the segmenters on val."""
-    masks = [row for row in measured.cams if row["threshold_rule"] == FREE]
+    masks = settings.made(measured.cams)
     masks = [row for method in settings.pseudo_mask_methods for row in masks if row["method"] == method]
     segmented = shown_predictions(measured, settings)
     segmented = [row for method in settings.segmentation_methods for row in segmented if row["method"] == method]

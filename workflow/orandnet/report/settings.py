@@ -1,5 +1,6 @@
 """Settings of the report."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -89,7 +90,12 @@ class ChartSettings(Settings):
 
     ensembles: dict[str, EnsembleParts] = Field({}, description="Parts of each ensemble that ORANDNet refines.")
     masks: dict[str, str] = Field({}, description="CAM method whose pseudo masks each segmenter is trained on.")
-    rule: str = Field("fixed", description="Rule of the threshold that these masks are made with.")
+    rule: str = Field("otsu", description="Rule of the threshold that masks are made with.")
+    rules: dict[str, str] = Field({}, description="The same of single methods, where the config names one.")
+
+    def made(self, rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+        """Return those of the rows of CAM methods whose threshold is the one that their masks are made with."""
+        return [row for row in rows if row["threshold_rule"] == self.rules.get(row["method"], self.rule)]
 
 
 class PageSettings(ChartSettings):

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from orandnet.report.mask_charts import FREE
 from orandnet.report.measured import Measured
-from orandnet.report.page.score_table import Means, best_member, mask_means, segmentation_means, signed
+from orandnet.report.page.score_table import Means, best_member, made_means, segmentation_means, signed
 from orandnet.report.settings import Comparison, PageSettings
 from orandnet.report.tables import FULLY_SUPERVISED
 
@@ -13,12 +12,12 @@ def sentences(measured: Measured, settings: PageSettings) -> list[str]:
     """Return what the run found, what speaks against the ensembles first."""
     if not settings.scored:
         return ["The data set has no true masks: nothing was scored, and the pictures below are the result."]
-    masks = {key: value for key, value in mask_means(measured).items() if key[1] == FREE}
-    segmented = segmentation_means(measured, settings)
-    found = list(_best("Best pseudo masks at a threshold that saw no true mask", masks))
+    masks, segmented = made_means(measured, settings), segmentation_means(measured, settings)
+    how = "was chosen on true masks" if settings.tuned_on_ground_truth else "saw no true mask"
+    found = list(_best(f"Best pseudo masks at a threshold that {how}", masks))
     found += _best(f"Best segmentation on val ({settings.variant})", segmented)
-    compared = [*_compared(masks, FREE, settings.mask_rows, "pseudo masks, mIoU")]
-    compared += _compared(segmented, "", settings.segmentation_rows, "segmentation on val, mIoU")
+    compared = [*_compared(masks, settings.mask_rows, "pseudo masks, mIoU")]
+    compared += _compared(segmented, settings.segmentation_rows, "segmentation on val, mIoU")
     found += [text for _, text in sorted(compared, key=lambda pair: pair[0])]
     if len(settings.seeds) == 1:
         found.append("One seed: how far the numbers spread is not known, so small differences are no finding.")
@@ -34,12 +33,12 @@ def _best(title: str, means: Means) -> Iterator[str]:
         yield f"{title}: {method}, {value:.1f} mIoU{against}."
 
 
-def _compared(means: Means, rule: str, rows: dict[str, Comparison], what: str) -> Iterator[tuple[float, str]]:
+def _compared(means: Means, rows: dict[str, Comparison], what: str) -> Iterator[tuple[float, str]]:
     """Yield (smallest difference, sentence) of each ensemble that has something to be compared with."""
     for method, comparison in rows.items():
-        others = {"its best member": best_member(comparison, rule, means), "the naive ensemble": comparison.naive}
-        known = {role: other for role, other in others.items() if (other, rule) in means}
-        if (method, rule) in means and known:
-            differences = {role: means[method, rule] - means[other, rule] for role, other in known.items()}
+        others = {"its best member": best_member(comparison, "", means), "the naive ensemble": comparison.naive}
+        known = {role: other for role, other in others.items() if (other, "") in means}
+        if (method, "") in means and known:
+            differences = {role: means[method, ""] - means[other, ""] for role, other in known.items()}
             parts = (f"{signed(differences[role])} against {role} ({other})" for role, other in known.items())
-            yield min(differences.values()), f"{method}, {what}: {means[method, rule]:.1f}; {', '.join(parts)}."
+            yield min(differences.values()), f"{method}, {what}: {means[method, '']:.1f}; {', '.join(parts)}."

@@ -135,6 +135,11 @@ def mask_means(measured: Measured) -> Means:
     return _means((row["method"], row["threshold_rule"], row["miou"]) for row in measured.cams)
 
 
+def made_means(measured: Measured, settings: PageSettings) -> Means:
+    """Return the mean mIoU of the masks of each method as they are made."""
+    return _means((row["method"], "", row["miou"]) for row in settings.made(measured.cams))
+
+
 def segmentation_means(measured: Measured, settings: PageSettings) -> Means:
     """Return the mean mIoU on val of each segmenter, as table 2 shows it."""
     return _means((row["method"], "", row["miou"]) for row in shown_predictions(measured, settings))
