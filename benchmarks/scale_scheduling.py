@@ -39,6 +39,7 @@ from scale_scheduling_page import chart, table
 from watched_segmenter import Inputs, miou, split_of, trained
 
 FOLDER = Path("results/scale_scheduling")
+SCHEDULES = ("scale", "scale_same_pixels")
 
 
 class Case(NamedTuple):
@@ -58,12 +59,12 @@ class Study(NamedTuple):
     final: str
 
 
-def cases(lengths: list[int], fractions: list[float], seeds: list[int]) -> Iterator[Case]:
+def cases(lengths: list[int], schedules: list[str], fractions: list[float], seeds: list[int]) -> Iterator[Case]:
     """Yield all trainings, short ones first: what a stopped study has is then complete for some lengths."""
     for length in sorted(lengths):
         for seed in seeds:
             yield Case("baseline", 0.0, length, seed)
-            for schedule in ("scale", "scale_same_pixels"):
+            for schedule in schedules:
                 yield from (Case(schedule, fraction, length, seed) for fraction in fractions)
 
 
@@ -126,6 +127,7 @@ def main() -> None:
     parser.add_argument("--run", default="results/demo", help="folder of a finished run, in results/ here")
     parser.add_argument("--method", default="ours", help="row of segmenter.methods whose pseudo masks are learnt")
     parser.add_argument("--lengths", nargs="+", type=int, default=[1, 3, 10], help="in the config's epochs")
+    parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES, help="beside the baseline")
     parser.add_argument("--fractions", nargs="+", type=float, default=[0.25, 0.5], help="of a training on small images")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--points", type=int, default=8, help="how often val is looked at")
@@ -141,7 +143,7 @@ def main() -> None:
         return
     run = Path(arguments.run).name
     config = load(yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8")) | {"run": run})
-    wanted = cases(arguments.lengths, arguments.fractions, arguments.seeds)
+    wanted = cases(arguments.lengths, arguments.schedules, arguments.fractions, arguments.seeds)
     output = FOLDER / f"{arguments.name or run}.csv"
     study = Study(arguments.method, arguments.points, arguments.final)
     do_missing(output, trainings(config, study, wanted))

@@ -67,7 +67,7 @@ def test_a_length_multiplies_the_steps_of_all_schedules_and_same_pixels_takes_mo
     config, sizes = load(yaml.safe_load((ROOT / "config.yaml").read_text())), [(96, 96)] * 224
     steps = {
         case: scale_scheduling.settings_of(config, case, sizes).training.num_steps(len(sizes))
-        for case in scale_scheduling.cases([3, 1], [0.25, 0.5], [0])
+        for case in scale_scheduling.cases([3, 1], ["scale", "scale_same_pixels"], [0.25, 0.5], [0])
     }
     assert [case.length for case in steps] == [1] * 5 + [3] * 5
     for case, number in steps.items():
