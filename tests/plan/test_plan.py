@@ -285,6 +285,22 @@ def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
     assert (second.ensemble_rule, second.member_rule) == ("otsu", "fixed")
 
 
+@pytest.mark.parametrize(("name", "overlay"), [("voc2012", "rehearsal"), ("voc2012_clip", "rehearsal_clip")])
+def test_a_rehearsal_has_the_networks_of_its_file_and_asks_no_hub_for_weights(name, overlay):
+    files = (f"config/{name}.yaml", f"config/overlays/{overlay}.yaml")
+    published, laid_over = (yaml.safe_load((ROOT / file).read_text()) for file in files)
+    plan = load(deep_update(published, laid_over))
+    assert {source: own.kind for source, own in plan.sources.items()} == {
+        source: own["kind"] for source, own in published["sources"].items()
+    }
+    sections = [plan.orandnet, plan.segmenter.backbone]
+    sections += [plan.irn_of(cam).boundary.backbone for cam in plan.irn.cams]
+    for source in plan.sources:
+        clip = source in plan.clips
+        sections.append(plan.clip_text_of(source) if clip else plan.classifier_of(source).backbone)
+    assert not any(section.pretrained for section in sections)
+
+
 def test_the_overlay_of_members_fuses_two_three_and_four_by_both_ands():
     demo, overlay = (
         yaml.safe_load((ROOT / name).read_text()) for name in ("config.yaml", "config/overlays/members.yaml")
