@@ -1,8 +1,8 @@
-"""A CLIP of three million parameters, learnt from drawn scenes and sentences of their labels: is it of use as a member?
+"""A CLIP of four million parameters, learnt from drawn scenes and sentences of their labels: is it of use as a member?
 
-    python benchmarks/small_clip.py                                    # minutes; weights and a config for what follows
+    python benchmarks/small_clip.py                  # a quarter of an hour; weights and a config for what follows
     snakemake --cores 2 --configfile config.yaml results/small_clip/config.yaml \
-        -- results/small_clip/tables/table1_pseudo_masks.csv
+        -- results/small_clip/evaluation/cam/{clip,resnet50,mctformer,clip_resnet50,clip_mctformer}/seed0/summary.csv
 
 The scenes are others than the demo's, as a CLIP has seen other images than those it is used on; of them it is told the
 labels alone, in a sentence. Both towers are open_clip's, the loss is CLIP's, with one change that few sentences ask
@@ -141,8 +141,8 @@ def config(weights: Path, towers: Path, background: list[str]) -> dict:
 def main() -> None:
     """Train it, and write what a run needs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=3000, help="drawn scenes that it learns from")
-    parser.add_argument("--steps", type=int, default=1500, help="of 64 images")
+    parser.add_argument("--images", type=int, default=2000, help="drawn scenes that it learns from")
+    parser.add_argument("--steps", type=int, default=800, help="of 64 images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scenes", type=int, default=1000, help="seed of the scenes; the demo's is 0")
     parser.add_argument("--background", nargs="+", default=["nothing"], help="words for what is no class")
