@@ -1,14 +1,19 @@
-"""How long Snakemake takes to list the jobs of the full VOC experiment: `python benchmarks/listing.py`.
+"""How long Snakemake takes to list the jobs of the full experiments, and how many there are.
+
+    python benchmarks/listing.py            # VOC as its file asks for it, and what Snakemake takes by itself
+    python benchmarks/listing.py --table    # by shards and seeds, VOC and COCO: the table of docs/scaling.md
 
 The lists of images are as long as VOC's; there are no images, since none is read. Beside it stands Snakemake's own
 time: as many jobs of one rule that reads no file and asks no function.
 """
 
+import argparse
 import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,7 +23,8 @@ import numpy as np
 from orandnet.files.mask import write_mask
 
 SIZES = {"train": 1464, "train_aug": 10_582, "val": 1449, "test": 1456}
-CONFIG = "config/voc2012.yaml"
+CONFIG, COCO = "config/voc2012.yaml", "config/coco2014.yaml"
+SHARDS = (1, 4, 8, 64)
 ROUNDS = 3
 BARE = """
 rule all:
@@ -65,11 +71,32 @@ def show(what: str, *options: str) -> int:
     return runs[0][2]
 
 
+def table(voc: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of a table: jobs by shards and seeds, and CPU seconds to list those of VOC with three seeds."""
+    yield "| shards | VOC, 1 seed | VOC, 3 seeds | CPU s to list them | COCO, 1 seed | COCO, 3 seeds |"
+    yield "|---|---|---|---|---|---|"
+    for shards in SHARDS:
+        cells = []
+        for config in (voc, ("--configfile", COCO, "--config")):
+            for seeds in ("seeds=[0]", "seeds=[0, 1, 2]"):
+                _, cpu, jobs = listed("--quiet", "rules", *config, f"shards={shards}", seeds)
+                # the last one is the target itself
+                cells += [str(jobs - 1), *([f"{cpu:.1f}"] if config is voc and seeds != "seeds=[0]" else [])]
+        yield f"| {' | '.join([str(shards), *cells])} |"
+
+
 def main() -> None:
-    """Print the medians."""
+    """Print the medians, or the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="jobs by shards and seeds")
+    arguments = parser.parse_args()
     with TemporaryDirectory() as name:
         write_lists(Path(name))
         config = ("--configfile", CONFIG, "--config", f'dataset={{"root": "{name}"}}')
+        if arguments.table:
+            for line in table(config):
+                print(line, flush=True)
+            return
         jobs = show(CONFIG, *config)
         show(f"{CONFIG} --quiet rules", *config, "--quiet", "rules")
         show(f"{CONFIG} shards=1", *config, "shards=1")
