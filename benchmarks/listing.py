@@ -101,8 +101,9 @@ def main() -> None:
         show(f"{CONFIG} --quiet rules", *config, "--quiet", "rules")
         show(f"{CONFIG} shards=1", *config, "shards=1")
         bare = Path(name) / "Snakefile"
-        bare.write_text(BARE.format(number=jobs - 1), encoding="utf-8")
-        show("one rule without input", "--snakefile", str(bare), "--directory", name)
+        for number in (jobs - 1, 1):
+            bare.write_text(BARE.format(number=number), encoding="utf-8")
+            show("one rule without input", "--snakefile", str(bare), "--directory", name)
 
 
 if __name__ == "__main__":

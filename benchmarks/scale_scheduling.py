@@ -15,7 +15,7 @@ Rows go to results/scale_scheduling/, training by training; one that is stopped 
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +59,7 @@ class Study(NamedTuple):
     final: str
 
 
-def cases(lengths: list[int], schedules: list[str], fractions: list[float], seeds: list[int]) -> Iterator[Case]:
+def cases(lengths: list[int], schedules: Sequence[str], fractions: list[float], seeds: list[int]) -> Iterator[Case]:
     """Yield all trainings, short ones first: what a stopped study has is then complete for some lengths."""
     for length in sorted(lengths):
         for seed in seeds:

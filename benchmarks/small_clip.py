@@ -1,7 +1,7 @@
 """A CLIP of four million parameters, learnt from drawn scenes and sentences of their labels: is it of use as a member?
 
     python benchmarks/small_clip.py                  # a quarter of an hour; weights and a config for what follows
-    snakemake --cores 2 --configfile config.yaml results/small_clip/config.yaml \
+    snakemake --cores 2 --configfile config.yaml results/small_clip_towers/config.yaml \
         -- results/small_clip/evaluation/cam/{clip,resnet50,mctformer,clip_resnet50,clip_mctformer}/seed0/summary.csv
 
 The scenes are others than the demo's, as a CLIP has seen other images than those it is used on; of them it is told the
@@ -31,7 +31,7 @@ from orandnet.dataset.settings import Settings
 from orandnet.dataset.stage import make_all
 from orandnet.job.progress import say, track
 
-FOLDER = Path("results/small_clip")
+FOLDER = Path("results/small_clip_towers")
 SIDE, CROP, PATCH = 104, 96, 8  # pixels
 DIMENSIONS, WIDTH, LAYERS, HEAD = 64, 128, 4, 32
 VISION = {"image_size": CROP, "layers": LAYERS, "width": WIDTH, "head_width": HEAD, "patch_size": PATCH}

@@ -69,6 +69,8 @@ def test_a_length_multiplies_the_steps_of_all_schedules_and_same_pixels_takes_mo
         case: scale_scheduling.settings_of(config, case, sizes).training.num_steps(len(sizes))
         for case in scale_scheduling.cases([3, 1], ["scale", "scale_same_pixels"], [0.25, 0.5], [0])
     }
+    only = [*scale_scheduling.cases([1], ["scale"], [0.5], [0])]
+    assert [case.schedule for case in only] == ["baseline", "scale"]
     assert [case.length for case in steps] == [1] * 5 + [3] * 5
     for case, number in steps.items():
         expected = 112 * case.length

@@ -1,6 +1,7 @@
 """The plan of a run: from a config alone, without Snakemake and without a file."""
 
 import re
+from operator import attrgetter
 
 import pytest
 import yaml
@@ -286,13 +287,18 @@ def test_an_ensemble_is_compared_with_its_members_alike_with_or_without_irn():
 
 
 @pytest.mark.parametrize(("name", "overlay"), [("voc2012", "rehearsal"), ("voc2012_clip", "rehearsal_clip")])
-def test_a_rehearsal_has_the_networks_of_its_file_and_asks_no_hub_for_weights(name, overlay):
+def test_a_rehearsal_has_the_networks_of_its_file_at_their_size_and_asks_no_hub_for_weights(name, overlay):
     files = (f"config/{name}.yaml", f"config/overlays/{overlay}.yaml")
     published, laid_over = (yaml.safe_load((ROOT / file).read_text()) for file in files)
     plan = load(deep_update(published, laid_over))
-    assert {source: own.kind for source, own in plan.sources.items()} == {
-        source: own["kind"] for source, own in published["sources"].items()
-    }
+    whole = load(published)
+    assert whole.sources.keys() == plan.sources.keys()
+    for source in {*plan.sources} - {*plan.clips}:
+        pair = plan.classifier_of(source), whole.classifier_of(source)
+        for part in ("backbone.model", "crop_size", "kind"):
+            assert len({attrgetter(part)(settings) for settings in pair}) == 1
+    for part in ("segmenter.backbone.model", "segmenter.crop_size", "orandnet.architecture", "irn.boundary.crop_size"):
+        assert attrgetter(part)(plan) == attrgetter(part)(whole)
     sections = [plan.orandnet, plan.segmenter.backbone]
     sections += [plan.irn_of(cam).boundary.backbone for cam in plan.irn.cams]
     for source in plan.sources:

@@ -85,6 +85,29 @@ def test_the_curves_show_members_naive_or_and_orandnet_and_irn_with_their_fixed_
     assert all(len(line.x) < 21 for line in trade.lines)  # at the ends a class is predicted no more
 
 
+def test_charts_show_each_method_at_the_threshold_that_its_masks_are_made_with(run):
+    settings = page.chart_settings(run.plan).model_copy(update={"rules": {"vit": "fixed", "ours+irn": "fixed"}})
+    measured = read_measured(**run.measured(), schedule=settings.segmentation_schedule, variant=settings.variant)
+    found = charts_of(measured, settings)
+
+    def scores(method, rule, column="miou"):
+        wanted = (method, rule)
+        return [float(row[column]) for row in measured.cams if (row["method"], row["threshold_rule"]) == wanted]
+
+    points = found["curves_ours"].panels[0].points
+    for label, method, rule in (("vit", "vit", "fixed"), ("ORANDNet + IRN", "ours+irn", "fixed")):
+        assert [point.x for point in points if point.label == label] == scores(method, rule, "background_threshold")
+    assert [point.x for point in points if point.label == "resnet50"] == [0.3] * len(SEEDS)
+    seeds = [point.x for point in found["seeds"].panels[0].points if point.y == "vit"]
+    assert seeds == scores("vit", "fixed") != scores("vit", "otsu")
+    ious = [row for row in measured.classes if (row["method"], row["threshold_rule"]) == ("vit", "fixed")]
+    shown = {point.y: point.x for point in found["per_class_ours"].panels[0].points if point.label == "vit"}
+    for name, value in shown.items():
+        assert value == pytest.approx(np.mean([float(row["iou"]) for row in ious if row["class"] == name]))
+    masks = [point.x for point in found["masks_and_segmentation"].panels[0].points if point.label == "ours"]
+    assert masks == scores(settings.masks["ours"], settings.rule_of(settings.masks["ours"]))
+
+
 def test_lines_end_where_any_seed_no_longer_predicts_a_class_that_it_predicts_elsewhere():
     def curve(*predicted):
         return np.stack([np.zeros(len(predicted))] * 4 + [np.array(predicted)])

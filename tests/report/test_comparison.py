@@ -1,6 +1,7 @@
 """Runs side by side: differences, what is more than chance, settings that differ; on screen, as CSV and as a page."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ from small_run import SmallRun, config
 
 from orandnet import cli
 from orandnet.files.manifest import Clock, write_manifest
-from orandnet.report.comparison import Row, Run, compared_rows, differing
+from orandnet.report.comparison import Row, Run, compared_rows, differing, read_run
 from orandnet.report.settings import PageSettings
 
 ROW = Row("pseudo_masks", "ours", "otsu", "miou")
@@ -103,6 +104,22 @@ def test_the_command_shows_and_writes_the_runs_side_by_side(two_runs, monkeypatc
     assert "orandnet.width" in page
     assert "http:" not in page
     assert "https:" not in page
+
+
+def test_scores_as_made_follow_each_methods_rule_and_are_left_out_where_a_run_did_not_tell(two_runs):
+    first = two_runs / "results/first"
+    told = read_run(first)
+    assert told.scores[Row("pseudo_masks", "vit", "as made", "miou")] == told.scores[ROW._replace(method="vit")]
+    copied = shutil.copytree(first, two_runs / "results/of_rules")
+    manifest = json.loads((copied / "report.manifest.json").read_text())
+    settings = manifest["settings"]["settings"]
+    for rules, detail in (({"vit": "best_miou"}, "best_miou"), (None, None)):
+        settings["rules"] = rules
+        (copied / "report.manifest.json").write_text(json.dumps(manifest))
+        scores = read_run(copied).scores
+        row = Row("pseudo_masks", "vit", "as made", "miou")
+        assert scores.get(row) == (scores[row._replace(detail=detail)] if detail else None)
+    shutil.rmtree(copied)
 
 
 def test_runs_that_are_not_there_or_not_finished_are_named(two_runs, monkeypatch, capsys):

@@ -214,7 +214,7 @@ def test_what_speaks_against_an_ensemble_is_said_first():
     assert found[3].startswith("One seed:")
 
 
-def test_page_and_charts_show_the_thresholds_that_masks_are_made_with():
+def test_the_page_answers_for_the_thresholds_that_masks_are_made_with_and_names_those_that_differ():
     own = {"pseudo_mask": {"threshold_rule": "best_miou", "overrides": {"vit": 0.4}}}
     settings = plan_page.page_settings(config(**own))
     rows = [
@@ -224,9 +224,15 @@ def test_page_and_charts_show_the_thresholds_that_masks_are_made_with():
     ]
     assert [row["miou"] for row in settings.made(rows)] == ["30", "20"]
     found = sentences(SimpleNamespace(cams=rows, predictions=[]), settings)
-    assert found[0] == "Best pseudo masks at a threshold that was chosen on true masks: vit, 30.0 mIoU."
-    assert found[1].startswith("ours, pseudo masks, mIoU: 20.0; \N{MINUS SIGN}10.0 against its best member (vit)")
+    assert found[:3] == [
+        "Best pseudo masks at a threshold that saw no true mask: vit, 30.0 mIoU.",
+        "Best pseudo masks at a threshold that was chosen on true masks: ours, 20.0 mIoU.",
+        "ours, pseudo masks, mIoU: 20.0 (best_miou); \N{MINUS SIGN}10.0 against its best member (vit, fixed).",
+    ]
+    power = plan_page.page_settings(config(pseudo_mask={"background": "power"}))
+    assert {power.rule_of(method) for method in ("vit", "ours", "ours+irn")} == {"fixed"}
     otsu = plan_page.page_settings(config())
+    assert otsu.rules == {}
     assert {row["miou"] for row in otsu.made(rows)} == {"10"}
 
 

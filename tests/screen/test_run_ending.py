@@ -101,6 +101,20 @@ def test_the_end_says_what_came_out_how_long_it_took_what_is_doubted_and_where_i
     ]
 
 
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        ({"overrides": {"ours": 0.2}}, ["        Otsu   best †", "  cnn    41.3     45.0", "  ours   31.5 (fixed)  "]),
+        ({"threshold_rule": "best_miou"}, ["         best †", "  cnn      45.0", "  ours         "]),
+    ],
+)
+def test_masks_are_told_by_the_rule_that_they_are_made_with(folder, rule, lines):
+    table = folder / "results/r/tables/table1_pseudo_masks.csv"
+    table.write_text(table.read_text() + "ours,fixed,31.46,,2\n")
+    told = [line.split() for line in ending(load(RAW | {"pseudo_mask": rule})).splitlines()[2:5]]
+    assert told == [line.split() for line in lines]
+
+
 def test_who_shows_the_results_later_gets_times_and_warnings_alone(config, folder):
     said = ending(config, with_results=False)
     assert "Table" not in said

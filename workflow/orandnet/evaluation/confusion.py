@@ -41,7 +41,7 @@ def confusion_matrix(prediction: np.ndarray, ground_truth: np.ndarray, *, num_cl
         prediction: (H, W) uint8 mask ids; 255 counts as background, as in IRN (Ahn et al., 2019), so that leaving
             pixels undecided cannot raise a score.
         ground_truth: (H, W) uint8 mask ids; pixels of 255 are not counted.
-        num_classes: number of classes C with background.
+        num_classes: number of classes C with background, at most 255.
 
     Returns:
         (C, C) int64, rows = ground truth, columns = prediction.

@@ -1,8 +1,8 @@
 """Segments that know no class take that of a mask: the rule of SAM-enhanced pseudo labels.
 
 Chen, Mai, Li & Chao (2023, arXiv 2305.05803): each segment belongs to the class that it overlaps most. It is chosen if
-that class covers enough of it, or if it covers enough of that class. The chosen segments of a class replace its pixels;
-a class for which none is chosen keeps them.
+that class covers enough of it, or if it covers enough of that class. The chosen segments of a class replace its pixels
+that lie in any segment. A class for which none is chosen keeps its own, where the authors' code drops it.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,8 @@ def merge(
 ) -> np.ndarray:
     """Return the mask whose classes have taken the form of segments.
 
-    Of segments that lie over one another, the one that its class covers most is on top; of equal ones the smaller. A
-    class for which none is chosen, and pixels in no segment at all, stay as they are (Chen et al., 2023, whose code
-    drops such a class where there are segments).
+    Of segments that lie over one another, the one that its class covers most is on top; of equal ones the smaller.
+    Pixels in no segment at all, and a class for which none is chosen, stay as they are.
 
     Args:
         mask: (H, W) uint8 mask ids.

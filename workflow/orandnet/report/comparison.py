@@ -83,7 +83,8 @@ def read_run(folder: Path) -> Run:
 def _of_masks(folder: Path, settings: PageSettings) -> Iterator[tuple[Row, int, float]]:
     for path in find(folder, "evaluation_cam"):
         for row in rows_of(path) if path.name == "summary.csv" else ():
-            details = [row["threshold_rule"], *(AS_MADE for _ in settings.made([row]))]
+            as_made = settings.rules is not None and settings.made([row])
+            details = [row["threshold_rule"], *([AS_MADE] if as_made else [])]
             for measure in METRICS:
                 if row[measure]:
                     for detail in details:

@@ -91,11 +91,17 @@ class ChartSettings(Settings):
     ensembles: dict[str, EnsembleParts] = Field({}, description="Parts of each ensemble that ORANDNet refines.")
     masks: dict[str, str] = Field({}, description="CAM method whose pseudo masks each segmenter is trained on.")
     rule: str = Field("otsu", description="Rule of the threshold that masks are made with.")
-    rules: dict[str, str] = Field({}, description="The same of single methods, where the config names one.")
+    rules: dict[str, str] | None = Field(
+        None, description="The same of single methods, where it is another; null of runs that did not tell."
+    )
+
+    def rule_of(self, method: str) -> str:
+        """Return the rule of the threshold that a CAM method's masks are made with."""
+        return (self.rules or {}).get(method, self.rule)
 
     def made(self, rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
         """Return those of the rows of CAM methods whose threshold is the one that their masks are made with."""
-        return [row for row in rows if row["threshold_rule"] == self.rules.get(row["method"], self.rule)]
+        return [row for row in rows if row["threshold_rule"] == self.rule_of(row["method"])]
 
 
 class PageSettings(ChartSettings):

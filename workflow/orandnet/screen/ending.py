@@ -4,11 +4,13 @@ Needs the standard library only, as all that Snakemake itself runs.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from orandnet.config.sections import Config
 from orandnet.files.places import place
+from orandnet.plan.thresholds import mask_settings
 from orandnet.report.page.jobs import Job, costs, warned
 from orandnet.screen.finished import finished_jobs
 
@@ -49,8 +51,8 @@ def tables(config: Config) -> Iterator[str]:
         return
     masks, segmented, schedules = (_rows(config, name) for name in TABLES)
     if masks:
-        rule = config.pseudo_mask.threshold_rule
-        cells = _masks(masks, [rule] if rule == HINDSIGHT else [rule, HINDSIGHT])
+        rules = {row["method"]: mask_settings(config, row["method"]).threshold_rule for row in masks}
+        cells = _masks(masks, rules)
         yield f"Table 1. Pseudo masks of the train images, mIoU by threshold\n{_aligned(cells)}\n  {NOTE}"
     if segmented:
         cells = [("", "val"), *((row["method"], _value(row, "val")) for row in segmented)]
@@ -68,11 +70,16 @@ def _rows(config: Config, table: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row.get("num_seeds") not in ("", "0")]
 
 
-def _masks(rows: Sequence[dict[str, str]], rules: Sequence[str]) -> Cells:
-    methods = list(dict.fromkeys(row["method"] for row in rows))
+def _masks(rows: Sequence[dict[str, str]], rules: dict[str, str]) -> Cells:
+    """Return the scores of masks as they are made, by method -> rule, and of the best ones; other rules are named."""
     found = {(row["method"], row["threshold_rule"]): _value(row, "miou") for row in rows}
-    lines = [(method, *(found.get((method, rule), "") for rule in rules)) for method in methods]
-    return [("", *(RULES[rule] for rule in rules)), *lines]
+    usual = Counter(rules.values()).most_common(1)[0][0]
+    lines = []
+    for method, rule in rules.items():
+        made = found.get((method, rule), "") + ("" if rule == usual else f" ({RULES[rule]})")
+        lines.append((method, made, found.get((method, HINDSIGHT), "")))
+    cells = [("", RULES[usual], RULES[HINDSIGHT]), *lines]
+    return [line[:2] for line in cells] if {*rules.values()} == {HINDSIGHT} else cells
 
 
 def _value(row: dict[str, str], column: str) -> str:
