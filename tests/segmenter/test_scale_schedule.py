@@ -12,6 +12,7 @@ from orandnet.dataset.index import Record
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.scale_schedule import (
     crop_side,
+    doubts,
     pixels_of_steps,
     pixels_seen,
     rescale_pair,
@@ -216,3 +217,13 @@ def test_a_longer_training_keeps_the_limit_of_the_one_it_is_compared_with():
     training = with_pixels_of_baseline(settings, [(300, 400)] * 40)
     assert 10 < training.num_steps(40) < 20
     assert training.epochs == 2  # passes over 10 batches each
+
+
+@pytest.mark.parametrize(
+    ("schedule", "num_steps", "said"),
+    [("baseline", 112, []), ("scale", 1000, []), ("scale", 999, ["short"]), ("scale_same_pixels", 130, ["short"])],
+)
+def test_small_images_in_a_short_training_are_doubted(schedule, num_steps, said):
+    found = [*doubts(schedule, num_steps)]
+    assert [code for code, _ in found] == [f"{word}_scale_schedule" for word in said]
+    assert all(f"{schedule} over {num_steps} steps" in message for _, message in found)

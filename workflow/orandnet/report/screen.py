@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from orandnet.report.tables import TUNED
+
 TITLES = {
     "table1_pseudo_masks": "Table 1. Pseudo masks on the train images",
     "table2_segmentation": "Table 2. Segmentation, mIoU",
@@ -159,4 +161,4 @@ def _cell(row: dict[str, str], column: str) -> str:
 
 def is_tuned(row: dict[str, str]) -> bool:
     """Return whether the ground truth chose the threshold of a row."""
-    return row.get("threshold_rule") in ("best_miou", "precision_ge_recall") or row.get("supervision") == "I+T"
+    return row.get("threshold_rule") in TUNED or row.get("supervision") == "I+T"

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
-RULES = ("otsu", "fixed", "best_miou", "precision_ge_recall")
+TUNED = ("best_miou", "precision_ge_recall")  # on true masks
+RULES = ("otsu", "fixed", *TUNED)
 METRICS = ("miou", "precision", "recall")
 LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
 KEPT = "kept"  # share of the pixels that masks do not ignore

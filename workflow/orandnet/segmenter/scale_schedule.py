@@ -5,10 +5,25 @@ The paper (Park and Shim, "Precision matters", 2024) trains "initially with pair
 baseline is the schedule `(1.0,)`.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
 from orandnet.maps.grid import scaled_size
+
+FEWEST_STEPS = 1000  # in shorter trainings nothing was gained (docs/study.md, part H)
+
+
+def doubts(schedule: str, num_steps: int) -> Iterator[tuple[str, str]]:
+    """Yield the code and the words of what is doubtful about a schedule over so many steps of a training."""
+    if schedule != "baseline" and num_steps < FEWEST_STEPS:
+        yield (
+            "short_scale_schedule",
+            f"segmenter.schedules: {schedule} over {num_steps} steps; over fewer than {FEWEST_STEPS} it gained nothing "
+            "wherever it was measured. Train longer, or take the schedule baseline (for table 2 also "
+            "report.segmentation_schedule: baseline).",
+        )
 
 
 def scale_factor(

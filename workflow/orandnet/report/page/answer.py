@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from orandnet.pseudo_mask.settings import TUNED
 from orandnet.report.measured import Measured
 from orandnet.report.page.score_table import Means, best_member, made_means, segmentation_means, signed
 from orandnet.report.settings import Comparison, PageSettings
-from orandnet.report.tables import FULLY_SUPERVISED
+from orandnet.report.tables import FULLY_SUPERVISED, TUNED
 
 
 def sentences(measured: Measured, settings: PageSettings) -> list[str]:
