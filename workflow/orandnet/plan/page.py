@@ -9,7 +9,6 @@ from orandnet.plan.targets import (
     prediction_summaries,
     report_settings,
 )
-from orandnet.plan.thresholds import mask_settings
 from orandnet.plan.trainings import segmenters
 from orandnet.pseudo_mask.settings import IRN_SUFFIX, REFINED_SUFFIXES
 from orandnet.report.settings import ChartSettings, Comparison, EnsembleParts, PageSettings
@@ -55,7 +54,7 @@ def _masks(config: Config) -> dict[str, str]:
 def chart_settings(config: Config) -> ChartSettings:
     """Return what the charts show."""
     rule = config.pseudo_mask.threshold_rule
-    rules = {method: mask_settings(config, method).threshold_rule for method in config.cam_methods}
+    rules = {method: config.pseudo_mask.for_method(method).threshold_rule for method in config.cam_methods}
     parts = {name: EnsembleParts(maps=tuple(curve_methods(config, name))) for name in refined_ensembles(config)}
     return ChartSettings(
         **report_settings(config).model_dump(),

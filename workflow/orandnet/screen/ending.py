@@ -10,7 +10,6 @@ from pathlib import Path
 
 from orandnet.config.sections import Config
 from orandnet.files.places import place
-from orandnet.plan.thresholds import mask_settings
 from orandnet.report.page.jobs import Job, costs, warned
 from orandnet.screen.finished import finished_jobs
 
@@ -51,7 +50,7 @@ def tables(config: Config) -> Iterator[str]:
         return
     masks, segmented, schedules = (_rows(config, name) for name in TABLES)
     if masks:
-        rules = {row["method"]: mask_settings(config, row["method"]).threshold_rule for row in masks}
+        rules = {row["method"]: config.pseudo_mask.for_method(row["method"]).threshold_rule for row in masks}
         cells = _masks(masks, rules)
         yield f"Table 1. Pseudo masks of the train images, mIoU by threshold\n{_aligned(cells)}\n  {NOTE}"
     if segmented:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from orandnet.maps.grid import scaled_size
 
-FEWEST_STEPS = 1000  # in shorter trainings nothing was gained (docs/study.md, part H)
+FEWEST_STEPS = 1000  # in shorter trainings no gain stood out of the seeds (docs/study.md, part H)
 
 
 def doubts(schedule: str, num_steps: int) -> Iterator[tuple[str, str]]:
@@ -20,8 +20,8 @@ def doubts(schedule: str, num_steps: int) -> Iterator[tuple[str, str]]:
     if schedule != "baseline" and num_steps < FEWEST_STEPS:
         yield (
             "short_scale_schedule",
-            f"segmenter.schedules: {schedule} over {num_steps} steps; over fewer than {FEWEST_STEPS} it gained nothing "
-            "wherever it was measured. Train longer, or take the schedule baseline (for table 2 also "
+            f"segmenter.schedules: {schedule} over {num_steps} steps; over fewer than {FEWEST_STEPS} no gain "
+            "stood out of the spread over seeds where it was measured. Train longer, or take the schedule baseline (for table 2 also "
             "report.segmentation_schedule: baseline).",
         )
 

@@ -13,10 +13,9 @@ from orandnet.files.mask import MaskList
 from orandnet.job.training_job import TrainingJob
 from orandnet.job.warnings import warn
 from orandnet.networks.backbone import pad_color
-from orandnet.segmenter import scale_schedule
 from orandnet.segmenter.deeplab import DeepLab, describe, without_pretraining
 from orandnet.segmenter.sample import TrainingPairs
-from orandnet.segmenter.scale_schedule import pixels_seen, steps_of_equal_pixels
+from orandnet.segmenter.scale_schedule import doubts, pixels_seen, steps_of_equal_pixels
 from orandnet.segmenter.settings import SegmenterTraining, TrainSettings, schedule_factors
 from orandnet.training.pixel_loss import pixel_cross_entropy
 from orandnet.training.task import Task, train
@@ -48,7 +47,7 @@ def run(
     training = settings.training
     if schedule == "scale_same_pixels" and records:  # without any, the training says what is wrong
         training = with_pixels_of_baseline(settings, [record.size for record in records])
-    for doubt in scale_schedule.doubts(schedule, training.num_steps(len(records))) if records else ():
+    for doubt in doubts(schedule, training.num_steps(len(records))) if records else ():
         warn(*doubt)
 
     def task() -> Task:
