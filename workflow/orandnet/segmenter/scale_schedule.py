@@ -20,9 +20,9 @@ def doubts(schedule: str, num_steps: int) -> Iterator[tuple[str, str]]:
     if schedule != "baseline" and num_steps < FEWEST_STEPS:
         yield (
             "short_scale_schedule",
-            f"segmenter.schedules: {schedule} over {num_steps} steps; over fewer than {FEWEST_STEPS} no gain "
-            "stood out of the spread over seeds where it was measured. Train longer, or take the schedule baseline (for table 2 also "
-            "report.segmentation_schedule: baseline).",
+            f"segmenter.schedules: {schedule} over {num_steps} steps; over fewer than {FEWEST_STEPS} no gain stood out "
+            "of the spread over seeds where it was measured. Train longer, or take the schedule baseline (for table 2 "
+            "also report.segmentation_schedule: baseline).",
         )
 
 
