@@ -4,10 +4,9 @@
     python benchmarks/memory_count.py --only segmenter
 
 Each step runs in a process of its own. Its memory is the rise of the peak above what the process held before its
-network was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. The count is that of
-`orandnet.capacity` in float32. What a CPU needs beside the storages, copies of weights in other orders above all, is in
-the measured number and not in the count. So in a second process torch's own allocator is listened to, which knows the
-storages alone.
+network was made (VmHWM, reset by /proc/self/clear_refs), with blocks of memory given back at once. In a second process
+torch's own allocator is listened to. The count is that of `orandnet.capacity` in float32, with the copies of weights in
+another order that torch's convolution makes on a CPU. What a process takes beside torch's allocator is not in it.
 """
 
 import argparse
@@ -15,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -83,15 +83,25 @@ def measure(case: str) -> int:
 def handed_out(job: Job, images: Images) -> int:
     """Return the peak of the bytes that torch's allocator hands out for a step on the CPU, the network's among them."""
     import torch
-    from torch.profiler import ProfilerActivity, profile
 
     from orandnet.capacity.networks import make_network
     from orandnet.capacity.work import steps
 
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as made:
+    def step() -> object:
         network = make_network(job, images, values=True)
         work = steps(job, images, network, torch.device("cpu"), batch_size=job.batch_size)
-        next(work)  # kept until the end: what a step leaves is held in it
+        next(work)
+        return work
+
+    return peak_of(step)
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Return the peak of the bytes that torch's allocator hands out for a piece of work; its result is kept."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as made:
+        left = work()  # noqa: F841 - what it holds is let go after the listening
     held = peak = 0
     for event in made.profiler.kineto_results.events():
         if event.name() == "[memory]":

@@ -88,9 +88,9 @@ def count(job: Job, images: Images, *, batch_size: int | None = None, like_cpu: 
         job: which.
         images: what they are like.
         batch_size: images at a time; the job's own by default.
-        like_cpu: as a CPU does it: in float32, with its form of the optimiser.
+        like_cpu: as a CPU does it: in float32, with its form of the optimiser and the copies of its convolution.
     """
-    network, seen = make_network(job, images), Count(GPU)
+    network, seen = make_network(job, images), Count(GPU, like_cpu=like_cpu)
     forget_structures()
     try:
         with fake_tensors(seen, like_cpu=like_cpu):
