@@ -139,7 +139,7 @@ def main() -> None:
     if arguments.page:
         rows = [row for path in sorted(FOLDER.glob("*.csv")) for row in read_rows(path)]
         print(*table(rows), sep="\n")
-        draw_chart(arguments.picture, chart(rows))
+        draw_chart([arguments.picture], chart(rows))
         return
     run = Path(arguments.run).name
     config = load(yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8")) | {"run": run})

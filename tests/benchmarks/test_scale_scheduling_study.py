@@ -138,5 +138,5 @@ def test_equal_rows_give_a_picture_of_equal_bytes(tmp_path):
     assert [line.label for line in drawn.panels[0].lines] == ["baseline", "scale, 50%"]
     assert drawn.panels[0].lines[1].y == [8.5, 22]
     for name in ("a.svg", "b.svg"):
-        draw_chart(tmp_path / name, chart(STUDY))
+        draw_chart([tmp_path / name], chart(STUDY))
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -1,13 +1,15 @@
 """The start of a command: without torch's compiler until it is used, and without torch where there is no network."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
 from orandnet.job.fingerprint import PACKAGE_FOLDER
+from orandnet.job.startup import no_garbage_collection
 
-LONGEST_START = 4.0  # CPU seconds; about 2.2 on an idle machine
+LONGEST_START = 4.0  # CPU seconds; about 2 on an idle machine
 
 START = """
 import sys, time
@@ -16,7 +18,12 @@ try:
     cli.main(["segmenter", "--help"])
 except SystemExit as stopped:
     assert stopped.code == 0
+import gc
+assert gc.isenabled() and gc.get_freeze_count() > 100_000
 import torch
+from orandnet.networks.device import select_device
+select_device("cpu")
+assert torch.are_deterministic_algorithms_enabled() and torch.is_deterministic_algorithms_warn_only_enabled()
 weight = torch.nn.Parameter(torch.ones(2))
 torch.optim.AdamW([weight]).step()
 print(time.process_time(), *(name for name in sys.modules if name.startswith("torch._dynamo")), sep="\\n")
@@ -50,6 +57,24 @@ def test_the_compiler_is_there_when_it_is_used(use):
     optimise = "\ntorch.optim.SGD([torch.nn.Parameter(torch.ones(1))]).step()"
     done = run_python(start + LATER[use] + check + optimise)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_import_looks_for_no_garbage_and_leaves_collection_as_it_was(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: len(frozen))
+    for _ in range(2):
+        with no_garbage_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+    assert frozen == [True]
+    gc.disable()
+    try:
+        with no_garbage_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_process_that_has_the_compiler_keeps_it():

@@ -172,11 +172,11 @@ def test_markers_of_two_lines_stand_at_different_places():
     assert marked(Line("a", range(5), range(5)), 3) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
-def test_the_same_charts_give_the_same_files(charts, tmp_path, suffix):
+def test_the_same_charts_give_the_same_files(charts, tmp_path):
     for turn in "ab":
-        draw_chart(tmp_path / f"{turn}{suffix}", charts["curves_ours"])
-    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+        draw_chart([tmp_path / f"{turn}{suffix}" for suffix in (".svg", ".pdf")], charts["curves_ours"])
+    for suffix in (".svg", ".pdf"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
 def test_the_stage_writes_the_charts_it_is_asked_for_and_names_those_it_has_no_numbers_for(run, tmp_path):
@@ -192,7 +192,7 @@ def test_the_stage_writes_the_charts_it_is_asked_for_and_names_those_it_has_no_n
 
 def test_a_chart_without_panels_is_refused(tmp_path):
     with pytest.raises(ValueError, match="there are no numbers for the chart empty"):
-        draw_chart(tmp_path / "empty.svg", Chart("empty", "", "", ()))
+        draw_chart([tmp_path / "empty.svg"], Chart("empty", "", "", ()))
 
 
 def test_every_chart_is_a_specification_that_vega_lite_takes(charts):

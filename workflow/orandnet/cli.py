@@ -16,7 +16,7 @@ from orandnet.job.ending import in_one_line, run_to_the_end
 from orandnet.job.fingerprint import fingerprint
 from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
-from orandnet.job.startup import leave_out_compiler
+from orandnet.job.startup import leave_out_compiler, no_garbage_collection
 from orandnet.job.time_limit import set_time_limit
 from orandnet.job.warnings import collected_warnings
 from orandnet.options import description, grouped, job_options, make_parser, parameters, positional
@@ -116,7 +116,8 @@ def _run(stage: str, arguments: list[str]) -> None:
     for (name, option), tool in BY_OPTION.items():
         if name == stage and option in (argument.split("=")[0] for argument in arguments):
             module, arguments = tool, ["--help"] if {"-h", "--help"} & set(arguments) else arguments
-    commands = import_module(f"orandnet.{module}").COMMANDS
+    with no_garbage_collection():
+        commands = import_module(f"orandnet.{module}").COMMANDS
     name = ""
     if arguments and arguments[0] in commands:
         name, *arguments = arguments

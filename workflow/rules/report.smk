@@ -112,7 +112,6 @@ rule report_page:
         cams=planned(targets.gallery_cams),
         masks=planned(targets.gallery_masks),
         predicted=planned(targets.gallery_predictions),
-        charts=CHARTS,
     output:
         page=report(
             place("page"),

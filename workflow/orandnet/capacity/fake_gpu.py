@@ -97,12 +97,12 @@ def fake_tensors(*modes: TorchDispatchMode, like_cpu: bool = False) -> Iterator[
 @contextmanager
 def _reproducible() -> Iterator[None]:
     """Let torch take the kernels that every job on a GPU asks for (`select_device`)."""
-    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    was = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(was[0], warn_only=was[1])
+        torch.set_deterministic_debug_mode(was)
 
 
 def _attention(on_cpu):

@@ -10,7 +10,7 @@ half plane is visited. Both ends of a pair lie on the grid, and then so does its
 the border.
 """
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
@@ -62,6 +62,11 @@ def window(plane: Tensor, cell: Offset, offset: Offset) -> Tensor:
     return plane[..., top : top + height, left : left + width]
 
 
+def along_path(plane: Tensor, offset: Offset) -> list[Tensor]:
+    """Return the `window` of every cell of the path, in the order of `path_cells`."""
+    return [window(plane, cell, offset) for cell in path_cells(offset)]
+
+
 def path_maximum(boundary: Tensor, offset: Offset) -> Tensor:
     """Return the strongest boundary on the path of every pair of one offset.
 
@@ -73,11 +78,7 @@ def path_maximum(boundary: Tensor, offset: Offset) -> Tensor:
         (..., h - dy, w - |dx|) float. It is a running maximum over shifted views, so the memory is that of
         one plane, not of one per cell of the path.
     """
-    first, *others = path_cells(offset)
-    strongest = window(boundary, first, offset)
-    for cell in others:
-        strongest = torch.maximum(strongest, window(boundary, cell, offset))
-    return strongest
+    return reduce(torch.maximum, along_path(boundary, offset))
 
 
 def affinity(boundary: Tensor, offset: Offset) -> Tensor:

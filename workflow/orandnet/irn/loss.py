@@ -11,6 +11,7 @@ memory is that of a few planes, where recording all pairs takes a plane for each
 offsets.
 """
 
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from orandnet.files.mask import IGNORE_INDEX
-from orandnet.irn.affinity import Offset, fits, offsets, path_cells, path_maximum, window
+from orandnet.irn.affinity import Offset, along_path, fits, offsets, window
 
 EPSILON = 1e-5  # keeps the logarithm finite
 SHARES = (0.25, 0.25, 0.5)  # of the kinds: same background, same foreground, different
@@ -76,10 +77,23 @@ def pair_kinds(labels: Tensor, offset: Offset) -> Tensor:
     Returns:
         (3, N, h - dy, w - |dx|) bool; pairs with an ignored end are of no kind.
     """
-    first, second = window(labels, (0, 0), offset), window(labels, offset, offset)
-    known = (first != IGNORE_INDEX) & (second != IGNORE_INDEX)
-    same = known & (first == second)
-    return torch.stack([same & (first == 0), same & (first != 0), known & ~same])
+    return _kinds(_planes(labels), offset)
+
+
+def _planes(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the labels, where they are known, and where they are background."""
+    return labels, labels != IGNORE_INDEX, labels == 0
+
+
+def _kinds(planes: tuple[Tensor, Tensor, Tensor], offset: Offset) -> Tensor:
+    """Return `pair_kinds` of labels whose planes are at hand: thousands of pairs look at each."""
+    (first, known, background), (second, other, _) = (
+        tuple(window(plane, cell, offset) for plane in planes) for cell in ((0, 0), offset)
+    )
+    known = known & other
+    same = (first == second).logical_and_(known)
+    both = same & background
+    return torch.stack([both, same ^ both, known ^ same])
 
 
 class _AffinityLoss(torch.autograd.Function):
@@ -88,21 +102,23 @@ class _AffinityLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, boundary: Tensor, labels: Tensor, radius: int) -> tuple[Tensor, Tensor]:
         used = [offset for offset in offsets(radius) if fits(tuple(labels.shape[-2:]), offset)]
-        counts = boundary.new_zeros(len(SHARES))
+        planes, counts = _planes(labels), boundary.new_zeros(len(SHARES))
         for offset in used:
-            counts += pair_kinds(labels, offset).flatten(1).sum(1)
+            counts += _kinds(planes, offset).flatten(1).sum(1)
         weights = 1 / counts.clamp(min=1)
         shares = weights.new_tensor(SHARES)
+        direction = torch.stack([weights[0], weights[1], -weights[2]]) * shares
         means, gradient = torch.zeros_like(weights), torch.zeros_like(boundary)
         for offset in used:
-            kinds = pair_kinds(labels, offset).to(boundary.dtype)
-            strongest = path_maximum(boundary, offset)
+            kinds = _kinds(planes, offset)
+            path = along_path(boundary, offset)
+            strongest = reduce(torch.maximum, path)
             # the likelihood of what is seen: 1 - a = strongest where the classes differ, a elsewhere
-            likelihood = torch.where(kinds[2] > 0, strongest, 1 - strongest) + EPSILON
+            likelihood = torch.where(kinds[2], strongest, 1 - strongest).add_(EPSILON)
+            kinds = kinds.to(boundary.dtype)
             means += weights * (kinds * -likelihood.log()).flatten(1).sum(1)
-            direction = torch.stack([weights[0], weights[1], -weights[2]]) * shares
-            slope = torch.tensordot(direction, kinds, dims=1) / likelihood
-            _add_to_strongest(gradient, boundary, strongest, slope, offset)
+            slope = torch.tensordot(direction, kinds, dims=1).div_(likelihood)
+            _add_to_strongest(along_path(gradient, offset), path, strongest, slope)
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(means)
         return means @ shares, means
@@ -114,12 +130,12 @@ class _AffinityLoss(torch.autograd.Function):
         return loss_gradient * gradient, None, None
 
 
-def _add_to_strongest(gradient: Tensor, boundary: Tensor, strongest: Tensor, slope: Tensor, offset: Offset) -> None:
-    """Add each pair's slope to the first cell of its path where the boundary is strongest, in place."""
-    slope, share = slope.clone(), torch.empty_like(slope)
-    for cell in path_cells(offset):
+def _add_to_strongest(gradients: list[Tensor], path: list[Tensor], strongest: Tensor, slope: Tensor) -> None:
+    """Add each pair's slope to the first cell of its path where the boundary is strongest; `slope` is used up."""
+    share = torch.empty_like(slope)
+    for gradient, boundary in zip(gradients, path, strict=True):
         # shifted slices and no scatter: the sum has one order on every device; 1 and 0 as floats in one plane that is
         # used again: masks of bool made new for each cell take the loss twice as long
-        share.copy_(window(boundary, cell, offset)).eq_(strongest).mul_(slope)
-        window(gradient, cell, offset).add_(share)
+        torch.eq(boundary, strongest, out=share).mul_(slope)
+        gradient.add_(share)
         slope.sub_(share)

@@ -20,7 +20,11 @@ def select_device(name: str) -> torch.device:
         ValueError: if the device is not there, or no such kind exists.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with it
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # as `use_deterministic_algorithms(True, warn_only=True)`, which imports torch's compiler: a second and more a job
+    torch.set_deterministic_debug_mode("warn")
+    # all new memory would first be filled with NaN, to no use where nothing reads what it has not written: a twentieth
+    # of a training on a CPU
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = False
     available = torch.cuda.is_available()

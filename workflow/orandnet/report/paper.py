@@ -19,18 +19,18 @@ FONTS = {"svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 9}  # text sta
 DENSE = 25  # names from which on the cells of a matrix have no numbers
 
 
-def draw_chart(path: Path, chart: Chart) -> None:
-    """Draw a chart; equal charts give equal bytes.
+def draw_chart(paths: list[Path], chart: Chart) -> None:
+    """Draw a chart; equal charts and suffixes give equal bytes.
 
     Args:
-        path: its suffix chooses the format: .svg, .pdf or .png.
+        paths: their suffixes choose the formats: .svg, .pdf or .png. They share the layout, which is half of the work.
         chart: at least one panel.
 
     Raises:
         ValueError: if there is no panel, or the suffix is another.
     """
     if not chart.panels:
-        raise ValueError(f"{path}: there are no numbers for the chart {chart.name}; run what it shows first.")
+        raise ValueError(f"{paths[0]}: there are no numbers for the chart {chart.name}; run what it shows first.")
     with mpl.rc_context(FONTS):
         columns = min(COLUMNS, len(chart.panels))
         rows = -(-len(chart.panels) // columns)
@@ -45,7 +45,9 @@ def draw_chart(path: Path, chart: Chart) -> None:
             axes.set_axis_off()
         if legend:
             figure.legend(handles=legend, loc="outside lower center", ncols=2 * columns, frameon=False)
-        save_figure(figure, path)
+        for path in paths:
+            save_figure(figure, path)
+            figure.set_layout_engine("none")  # what is laid out stays where it is
 
 
 def _height(panel: Plot | Matrix) -> float:

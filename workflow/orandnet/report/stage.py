@@ -6,6 +6,7 @@ after the report.
 
 import json
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +143,11 @@ def charts(
         settings: what they show.
     """
     found = charts_of(_read_measured(summaries, predictions, histories, settings), settings)
-    for path in charts_output:
-        if path.stem not in found:
-            raise ValueError(f"{path}: the run has no numbers for it, but for {', '.join(found) or 'nothing'}.")
-        draw_chart(path, found[path.stem])
+    for name, same in groupby(charts_output, key=lambda path: path.stem):
+        paths = [*same]
+        if name not in found:
+            raise ValueError(f"{paths[0]}: the run has no numbers for it, but for {', '.join(found) or 'nothing'}.")
+        draw_chart(paths, found[name])
 
 
 def page(
