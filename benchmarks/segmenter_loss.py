@@ -1,89 +1,93 @@
 """The segmenter's loss: balanced or plain, label smoothing 0, 0.1 and 0.4. A table in markdown, val mIoU at one scale.
 
-    python benchmarks/segmenter_loss.py                                        # the demo's scenes, three seeds
-    python benchmarks/segmenter_loss.py --config config/voc_subset.yaml --limit 220
+    python benchmarks/segmenter_loss.py --run results/demo --methods naive ours ours_star --schedule scale
+    python benchmarks/segmenter_loss.py --run results/voc_subset --config config/voc_subset.yaml
+    python benchmarks/segmenter_loss.py --page    # the tables of all that was trained
 
-All before the segmenters is made once for each seed. Rows are trained with the schedule `scale`. The last line of a
-form is the mean over its rows, seed by seed, which is what forms are compared by.
+Pseudo masks and first weights are those of a finished run with the same seed; nothing but the loss differs. The result
+is that of the trained network on val, at one scale and without a CRF: the loss is compared, not the inference. Forms
+are compared by their mean over rows, seed by seed. Rows go to results/segmenter_loss/, training by training; one that
+is stopped begins anew.
 """
 
 import argparse
-import csv
-import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
+from statistics import mean
 
 import yaml
 
 from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
-from orandnet.files.places import place
+from result_rows import Training, do_missing, mean_and_spread, read_rows
+from scale_scheduling import SCHEDULES, Case, Study, trainings
 
+FOLDER = Path("results/segmenter_loss")
 FORMS = [*product((True, False), (0.0, 0.1, 0.4))]  # balanced, label smoothing
-SCHEDULE = "scale"
-# one scale without a CRF: the loss is compared, not the inference
-INFERENCE = {"prediction": {"variants": ["ss"]}, "report": {"variant": "ss"}}
+RUN = ("run", "schedule", "fraction", "steps")  # what a table's trainings have in common
 
 
-def summary(run: str, row: str, seed: int) -> Path:
-    """Return where the scores of a row lie."""
-    chosen = {"method": row, "schedule": SCHEDULE, "split": "val", "scores": "summary"}
-    return Path(place("evaluation_prediction", run, seed=seed, **chosen))
+def forms(raw: dict, methods: list[str], schedule: str, seeds: list[int]) -> Iterator[Training]:
+    """Yield the trainings of a config, seed by seed: what a stopped study has is then complete for some seeds."""
+    for seed, (balanced, smoothing), method in product(seeds, FORMS, methods):
+        loss = {"balanced": balanced, "label_smoothing": smoothing}
+        config = load(deep_update(raw, {"segmenter": loss}))
+        fraction = config.segmenter.scale_schedule.fraction if schedule != "baseline" else 0.0
+        (found,) = trainings(config, Study(method, 1, ""), [Case(schedule, fraction, 1, seed)])
+        key, name, train = found
+        yield (
+            key,
+            f"{name}, {method}, {loss}",
+            lambda key, train=train, loss=loss: [{**row, **loss} for row in train(key)],
+        )
 
 
-def miou(path: Path) -> float:
-    """Return the mIoU of a summary in percent."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return next(float(row["miou"]) for row in csv.DictReader(file) if row["variant"] == "ss")
+def table(rows: list[dict[str, str]]) -> Iterator[str]:
+    """Yield a table for each run and schedule; the last line of a form is the mean over its rows."""
+    kind = lambda row: tuple(row[column] for column in RUN)  # noqa: E731
+    for what, same in groupby(sorted(rows, key=kind), key=kind):
+        trained = [*same]
+        yield f"\n{what[0]}, `{what[1]}`, {what[3]} steps:\n"
+        yield "| loss | label smoothing | row | val mIoU | each seed |"
+        yield "|---|---|---|---|---|"
+        for balanced, smoothing in FORMS:
+            form = {"balanced": str(balanced), "label_smoothing": str(smoothing)}
+            found = {
+                (row["method"], int(row["seed"])): float(row["val_miou"])
+                for row in trained
+                if form.items() <= row.items()
+            }
+            yield from lines(found, "balanced" if balanced else "plain", smoothing)
 
 
-def measured(raw: dict, rows: list[str], *, balanced: bool, smoothing: float) -> dict[str, list[float]]:
-    """Run one form and return row -> mIoU of each seed."""
-    changes = {"segmenter": {"balanced": balanced, "label_smoothing": smoothing}}
-    config = deep_update(deep_update(raw, INFERENCE), changes)
-    overlay = Path(f"results/{config['run']}.yaml")
-    overlay.parent.mkdir(exist_ok=True)
-    overlay.write_text(yaml.safe_dump(config))
-    seeds = load(config).seeds
-    targets = [str(summary(config["run"], row, seed)) for row in rows for seed in seeds]
-    command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "1", "--configfile", str(overlay)]
-    subprocess.run([*command, "--", *targets], check=True)
-    return {row: [miou(summary(config["run"], row, seed)) for seed in seeds] for row in rows}
-
-
-def lines(found: dict[str, list[float]], *, balanced: bool, smoothing: float) -> Iterator[str]:
-    """Yield the table's lines of a form: mean, sample standard deviation, and every seed."""
-    means = [statistics.mean(values) for values in zip(*found.values(), strict=True)]
-    for row, values in {**found, "mean of rows": means}.items():
-        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+def lines(found: dict[tuple[str, int], float], loss: str, smoothing: float) -> Iterator[str]:
+    """Yield the lines of a form: mean, sample standard deviation, and every seed."""
+    methods, seeds = ([*dict.fromkeys(part)] for part in zip(*sorted(found), strict=True)) if found else ([], [])
+    by_method = {method: [found[method, seed] for seed in seeds] for method in methods}
+    if len(methods) > 1:
+        by_method["mean of rows"] = [mean(values) for values in zip(*by_method.values(), strict=True)]
+    for method, values in by_method.items():
         each = ", ".join(f"{value:.1f}" for value in values)
-        form = "balanced" if balanced else "plain"
-        yield f"| {form} | {smoothing:g} | {row} | {statistics.mean(values):.1f} ± {deviation:.1f} | {each} |"
+        yield f"| {loss} | {smoothing:g} | {method} | {mean_and_spread(values)} | {each} |"
 
 
 def main() -> None:
-    """Print the table, form by form."""
+    """Train what is missing, or print the tables of all that was trained."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", default="config.yaml")
-    parser.add_argument("--run", default="segmenter_loss", help="folder of results")
+    parser.add_argument("--config", default="config.yaml", help="of the run")
+    parser.add_argument("--run", default="results/demo", help="folder of a finished run, in results/ here")
+    parser.add_argument("--methods", nargs="+", default=["ours"], help="rows of segmenter.methods, but fsss")
+    parser.add_argument("--schedule", choices=("baseline", *SCHEDULES), default="baseline")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--scenes", type=int, help="seed of the embedded scenes, instead of the config's")
-    parser.add_argument("--limit", type=int, help="images of each list, instead of the config's")
-    parser.add_argument("--rows", nargs="+", default=["fsss", "naive", "ours", "ours_star"])
+    parser.add_argument("--page", action="store_true", help="train nothing; tables of all CSVs")
     arguments = parser.parse_args()
-    raw = yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8"))
-    raw = deep_update(raw, {"run": arguments.run, "seeds": arguments.seeds})
-    if arguments.scenes is not None:
-        raw = deep_update(raw, {"dataset": {"scenes": {"seed": arguments.scenes}}})
-    if arguments.limit is not None:
-        raw = deep_update(raw, {"dataset": {"limit": arguments.limit}})
-    print("| loss | label smoothing | row | val mIoU | each seed |", "|---|---|---|---|---|", sep="\n")
-    for balanced, smoothing in FORMS:
-        form = {"balanced": balanced, "smoothing": smoothing}
-        print(*lines(measured(raw, arguments.rows, **form), **form), sep="\n", flush=True)
+    if arguments.page:
+        print(*table([row for path in sorted(FOLDER.glob("*.csv")) for row in read_rows(path)]), sep="\n")
+        return
+    run = Path(arguments.run).name
+    raw = yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8")) | {"run": run}
+    do_missing(FOLDER / f"{run}.csv", forms(raw, arguments.methods, arguments.schedule, arguments.seeds))
 
 
 if __name__ == "__main__":

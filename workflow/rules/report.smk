@@ -1,5 +1,5 @@
 # a run without trainings and true masks has none
-CHARTS = [place("figures", figure=name, format=form) for name in page.charts(CONFIG) for form in ("svg", "pdf")]
+CHARTS = [place("figures", figure=name, format=form) for name in page.charts(CONFIG) for form in page.CHART_FORMATS]
 TRUTH = [place("dataset_ground_truth", part=part) for part in targets.scored_parts(CONFIG)]
 
 

@@ -1,6 +1,7 @@
 """What the report's page and charts show, and what they are made from."""
 
 from orandnet.config.sections import Config
+from orandnet.files.places import place
 from orandnet.plan.cams import curve_methods, naive_of, refined_ensembles, refined_from, sources_of
 from orandnet.plan.changes import changed_settings
 from orandnet.plan.jobs import histories
@@ -31,6 +32,9 @@ def _beside(summaries: list[str], *names: str) -> list[str]:
     return [path.replace("/summary.csv", f"/{name}.csv") for path in summaries for name in names]
 
 
+CHART_FORMATS = ("svg", "pdf")  # for papers: text stays text
+
+
 def charts(config: Config) -> list[str]:
     """Return the names of the charts that a run has numbers for."""
     found = []
@@ -44,6 +48,12 @@ def charts(config: Config) -> list[str]:
     found += ["trainings"] if histories(config) else []
     compared = {schedule for _, schedule in segmenters(config)}
     return found + (["scale_scheduling"] if len(compared) > 1 else [])
+
+
+def chart_files(config: Config) -> list[str]:
+    """Return the files of the charts."""
+    places = [(name, form) for name in charts(config) for form in CHART_FORMATS]
+    return [place("figures", config.run, figure=name, format=form) for name, form in places]
 
 
 def _masks(config: Config) -> dict[str, str]:
