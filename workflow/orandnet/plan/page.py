@@ -16,6 +16,7 @@ from orandnet.report.settings import ChartSettings, Comparison, EnsembleParts, P
 from orandnet.segmenter.settings import GROUND_TRUTH
 
 VOC_CLASSES = 20
+CHART_FORMATS = ("svg", "pdf")  # for papers: text stays text
 
 
 def cam_details(config: Config) -> list[str]:
@@ -30,9 +31,6 @@ def prediction_details(config: Config) -> list[str]:
 
 def _beside(summaries: list[str], *names: str) -> list[str]:
     return [path.replace("/summary.csv", f"/{name}.csv") for path in summaries for name in names]
-
-
-CHART_FORMATS = ("svg", "pdf")  # for papers: text stays text
 
 
 def charts(config: Config) -> list[str]:
