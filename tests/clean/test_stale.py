@@ -45,6 +45,23 @@ def test_members_with_other_seeds_and_the_seed_sources_of_amn_are_trained_too():
     assert "irn/vit/seed5/labels/*-of-2.csv" in planned(plan, ["irn_labels"])
 
 
+def test_an_amn_of_a_second_round_needs_what_its_ensemble_is_made_from():
+    second = {"kind": "amn", "seed_source": "both"}
+    ensembles = {"mixed": {"members": ["vit", "second@1"]}, "both": {"members": ["resnet50", "vit@2"]}}
+    plan = config(sources={"second": second}, ensembles=ensembles, seeds=[4])
+    trained = trained_seeds(plan)
+    assert {("second", 5), ("resnet50", 5), ("vit", 7)} <= trained
+    found = planned(plan, ["irn_labels", "orandnet", "orandnet_cam", "fusion", "otsu"])
+    assert {
+        "irn/both/seed5/labels/*-of-2.csv",
+        "orandnet/both/seed5/weights.safetensors",
+        "orandnet/both/seed5/cam/*-of-2.npz",
+        "fusion/both/seed5/and/*-of-2.npz",
+        "pseudo_mask/both/seed5/otsu.json",
+    } <= set(found)
+    assert not any("/mixed/seed5/" in path for path in found)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Return a folder with a config of one shard, the files that it asks for, and others."""

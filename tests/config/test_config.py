@@ -26,6 +26,7 @@ SMALL = {
 OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 CLIP = {"kind": "clip"}
+AMN_SEEDS = "kind amn learns from another source, or an ensemble made without it"
 VOC = {"kind": "voc", "root": "voc", "classes": ["cat", "sofa"]}
 
 
@@ -354,19 +355,35 @@ def test_false_given_as_text_is_false():
         ({"segmenter__schedules": ["baseline"]}, "report.segmentation_schedule: 'scale' is not among "),
         (
             {"sources__amn": {"kind": "amn"}},
-            "sources.amn.seed_source: kind amn learns from another source, not None; choose from ['cnn', 'vit'].",
+            f"sources.amn.seed_source: {AMN_SEEDS}, not None; choose from ['cnn', 'vit', 'naive', 'ours'].",
         ),
         (
             {"sources__amn": {"kind": "amn", "seed_source": "cmn"}},
-            "sources.amn.seed_source: kind amn learns from another source, not 'cmn'; choose from ['cnn', 'vit'].",
+            f"sources.amn.seed_source: {AMN_SEEDS}, not 'cmn'; choose from ['cnn', 'vit', 'naive', 'ours'].",
         ),
         (
             {"sources__amn": {"kind": "amn", "seed_source": "amn"}},
-            "sources.amn.seed_source: kind amn learns from another source, not 'amn'; choose from ['cnn', 'vit'].",
+            f"sources.amn.seed_source: {AMN_SEEDS}, not 'amn'; choose from ['cnn', 'vit', 'naive', 'ours'].",
         ),
         (
             {"sources__b": {"kind": "amn", "seed_source": "a"}, "sources__a": {"kind": "amn", "seed_source": "cnn"}},
-            "sources.b.seed_source: kind amn learns from another source, not 'a'; choose from ['cnn', 'vit'].",
+            f"sources.b.seed_source: {AMN_SEEDS}, not 'a'; choose from ['cnn', 'vit', 'naive', 'ours'].",
+        ),
+        (
+            {
+                "sources__amn": {"kind": "amn", "seed_source": "star"},
+                "ensembles__star": {"members": ["amn", "vit"]},
+            },
+            f"sources.amn.seed_source: {AMN_SEEDS}, not 'star'; choose from ['cnn', 'vit', 'naive', 'ours'].",
+        ),
+        (
+            {
+                "ensembles__ours__irn": {"labels": {"foreground_threshold": 2}},
+                "irn__cams": [],
+                "segmenter__methods": {},
+                "sources__amn": {"kind": "amn", "seed_source": "ours"},
+            },
+            "ensembles.ours.irn.labels.foreground_threshold: ",
         ),
         ({"sources__vit__seed_source": "cnn"}, "sources.vit.seed_source: 'cnn' is not read by kind vit; drop the key."),
         (
@@ -394,6 +411,18 @@ def test_a_contradiction_between_sections_is_one_line(changes, message):
     found = problem(changed(**changes))
     assert "\n" not in found
     assert found.startswith(message)
+
+
+def test_two_sources_of_kind_amn_cannot_wait_for_each_other():
+    pair = {"of_a": {"members": ["a@3", "vit"]}, "of_b": {"members": ["b", "vit"]}}
+    raw = changed(sources__a={"kind": "amn", "seed_source": "of_b"}, sources__b={"kind": "amn", "seed_source": "of_a"})
+    found = problem(raw | {"ensembles": raw["ensembles"] | pair})
+    choices = "choose from ['cnn', 'vit', 'naive', 'ours']."
+    assert found.splitlines() == [
+        f"sources.a.seed_source: {AMN_SEEDS}, not 'of_b'; {choices}",
+        f"sources.b.seed_source: {AMN_SEEDS}, not 'of_a'; {choices}",
+    ]
+    load(changed(sources__a={"kind": "amn", "seed_source": "cnn"}, sources__b={"kind": "amn", "seed_source": "ours"}))
 
 
 def test_a_source_changes_single_keys_of_its_sections_and_keeps_the_others():

@@ -8,6 +8,7 @@ from job_graph import jobs_of
 pytestmark = pytest.mark.pipeline
 
 TARGET = "results/tiny/classifier/amn/seed0/weights.safetensors"
+SECOND = "results/tiny/cam/second/seed0/1-of-1.npz"
 SMALL = {"model": "test_resnet", "pretrained": False}
 CHANGES = {
     "shards": 1,
@@ -52,6 +53,27 @@ def test_the_cam_of_amn_reads_those_labels_too_where_its_background_stays_raw(tr
     assert f"--labels {labels} --output {store} " in job.command
     trained.run("--cores", 1, "--configfile", config, "--", store)
     assert (trained.folder / store).is_file()
+
+
+def test_a_second_round_learns_from_the_labels_of_an_ensemble(trained):
+    second = {
+        "kind": "amn",
+        "seed_source": "ours",
+        "classifier": {"backbone": SMALL, "amn": {"start_from_seed": False}},
+    }
+    config = trained.config({**CHANGES, "sources": {**CHANGES["sources"], "second": second}})
+    labels = "results/tiny/irn/ours/seed0/labels/1-of-1.csv"
+    jobs = jobs_of(trained, "--configfile", config, "--", SECOND)
+    (amn,) = [job for job in jobs if job.rule == "classifier_amn"]
+    assert f"--labels {labels} " in amn.command
+    assert amn.wildcards["source"] == "second"
+    assert {"orandnet", "orandnet_cam", "pseudo_mask_otsu", "irn_labels"} <= {job.rule for job in jobs}
+    trained.run("--cores", 2, "--configfile", config, "--", SECOND)
+    assert (trained.folder / SECOND).is_file()
+    assert trained.planned("--configfile", config, "--", SECOND) == {}
+    ends = {"ensembles={ours: {orandnet: {width: 12}}}", "ensembles={ours: {members: [vit, resnet50, resnet50@1]}}"}
+    for change in ends:
+        assert trained.planned("--configfile", config, "--config", change, "--", SECOND)["classifier_amn"] == 1
 
 
 @pytest.mark.parametrize(

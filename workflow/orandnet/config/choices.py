@@ -47,8 +47,9 @@ def _broken_sections(config) -> Iterator[str]:
         its = of_kind.get(config.sources[source].kind, (config.classifier_of, config.cam_of))
         makers += [(make, source) for make in its]
     makers += [(make, name) for name in config.ensembles for make in (config.fusion_of, config.orandnet_of)]
-    seeds = [source.seed_source for source in config.sources.values() if source.seed_source in config.sources]
-    refined = [cam for cam in config.irn.cams if cam in config.sources or cam in config.ensembles]
+    known = (*config.sources, *config.ensembles)
+    seeds = [source.seed_source for source in config.sources.values() if source.seed_source in known]
+    refined = [cam for cam in config.irn.cams if cam in known]
     makers += [(config.irn_of, name) for name in (*refined, *seeds)]
     for make, name in makers:
         try:
@@ -157,16 +158,31 @@ def _unfit_sources(config):
     ):
         if name is not None and name not in of_kind_cnn:
             yield f"{place}: {name!r} is no source of kind cnn; name one, or write null."
-    seeds = [name for name, source in config.sources.items() if source.kind != "amn"]
     for name, source in config.sources.items():
         place, seed = f"sources.{name}", source.seed_source
+        seeds = [other for other, of in config.sources.items() if of.kind != "amn"]
+        seeds += [ensemble for ensemble in config.ensembles if name not in _made_from(config, ensemble)]
         if source.kind != "amn":
             if seed is not None:
                 yield f"{place}.seed_source: {seed!r} is not read by kind {source.kind}; drop the key."
         elif seed not in seeds:
-            yield f"{place}.seed_source: kind amn learns from another source, not {seed!r}; choose from {seeds}."
+            rule = "kind amn learns from another source, or an ensemble made without it"
+            yield f"{place}.seed_source: {rule}, not {seed!r}; choose from {seeds}."
         elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
             yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
+
+
+def _made_from(config, ensemble: str) -> set[str]:
+    """The sources that an ensemble's CAM is made from: its members, and what those of kind amn learn from."""
+    found, wanted = set(), [ensemble]
+    while wanted:
+        name = wanted.pop()
+        if name in config.ensembles:
+            wanted += [split_member(member, 0)[0] for member in config.ensembles[name].members]
+        elif name in config.sources and name not in found:
+            found.add(name)
+            wanted.append(config.sources[name].seed_source)
+    return found
 
 
 def _unknown_submission(config):

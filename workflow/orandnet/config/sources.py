@@ -23,7 +23,9 @@ class Source(Section):
         description="family of the network; clip: a pretrained CLIP, which is not trained here; import: read files"
     )
     seed_source: str | None = Field(
-        None, description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on"
+        None,
+        description="of kind amn: source whose CAM gives the inter-pixel labels (`irn.labels`) it is trained on; for a "
+        "second round, an ensemble that is made without it",
     )
     classifier: Overrides = Field({}, description="keys of the section `classifier` that differ for this source")
     cam: Overrides = Field(

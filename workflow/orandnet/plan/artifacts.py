@@ -35,11 +35,16 @@ def packed(config: Config) -> list[str]:
 
 def trained_seeds(config: Config) -> set[tuple[str, int]]:
     """Return (source, seed) of each classifier: those of the run, of members with another seed, and what amn needs."""
-    members = (member for ensemble in config.ensembles.values() for member in ensemble.members)
-    wanted = {(source, seed) for source in config.sources for seed in config.seeds}
-    wanted |= {split_member(member, seed) for member in members for seed in config.seeds}
-    seeds = {(config.sources[source].seed_source, seed) for source, seed in wanted}
-    return {(source, seed) for source, seed in wanted | seeds if source is not None and source not in config.untrained}
+    wanted = [(name, seed) for name in (*config.sources, *config.ensembles) for seed in config.seeds]
+    found = set()
+    while wanted:
+        name, seed = wanted.pop()
+        if name in config.ensembles:
+            wanted += [split_member(member, seed) for member in config.ensembles[name].members]
+        elif name not in config.untrained and (name, seed) not in found:
+            found.add((name, seed))
+            wanted += [(name, seed)] if (name := config.sources[name].seed_source) else []
+    return found
 
 
 def _all(config: Config) -> Iterator[tuple[str, str]]:
@@ -78,13 +83,11 @@ def _cams(config: Config) -> Iterator[tuple[str, str]]:
         yield _each(config, "cam_clip", source=source, shard=shard)
         if not config.sources[source].text.features:
             yield _each(config, "cam_text", source=source)
-    for name, ensemble in config.ensembles.items():
-        operators = ("sum",) if ensemble.output == "sum" else OPERATORS
-        for seed in config.seeds:
-            for operator in operators:
-                yield _each(config, "fusion", ensemble=name, seed=seed, operator=operator, shard=shard)
-    for name in refined_ensembles(config):
-        for seed in config.seeds:
+    fused = {(name, seed) for name in config.ensembles for seed in config.seeds}
+    for name, seed in sorted(fused | {made for made in _learnt_from(config) if made[0] in config.ensembles}):
+        for operator in ("sum",) if config.ensembles[name].output == "sum" else OPERATORS:
+            yield _each(config, "fusion", ensemble=name, seed=seed, operator=operator, shard=shard)
+        if name in refined_ensembles(config):
             yield _each(config, "orandnet", ensemble=name, seed=seed)
             yield _each(config, "orandnet_cam", ensemble=name, seed=seed, shard=shard)
 
