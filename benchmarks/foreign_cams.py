@@ -5,8 +5,9 @@
     snakemake --cores 2 --configfile config.yaml data/grad_cam/sources.yaml --until evaluation_cam
     python benchmarks/foreign_cams.py --output data/grad_cam --table      # Otsu's threshold beside the best
 
-It makes a map between 0 and 1 for each label of each image of train_aug, as that program normalises them: the lowest
-score of a map is 0 and the highest 1. `sources.yaml` adds them to the run as sources of kind import.
+It makes a map for each label of each image of train_aug, normalised as that program does it, the lowest score to 0 and
+the highest to 1, and then averaged over the cells of the stride-4 grid. `sources.yaml` adds them to the run as sources
+of kind import.
 """
 
 import argparse
@@ -82,9 +83,7 @@ def write_maps(config: Config, source: str, output: Path, scale: float) -> None:
 
 
 def write_map(path: Path, record: Record, explain: Callable, scale: float, file_ids: np.ndarray) -> None:
-    """Write the maps of an image, named by their ids in mask files, atomically; what lies there stays."""
-    if path.is_file():
-        return
+    """Write the maps of an image, named by their ids in mask files, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     classes = np.array(record.classes)
     scores = maps_of(explain, read_rgb(record.image, record.size), tuple(classes - 1), scale)

@@ -1,9 +1,8 @@
-"""The rules that thresholds are compared by, on histograms whose answer is known, and the sweep of the losses."""
+"""The rules that thresholds are compared by, on histograms whose answer is known."""
 
 import numpy as np
 import pytest
 
-import segmenter_loss
 import threshold_rules
 from orandnet.files.store import Cam
 from orandnet.pseudo_mask.otsu import BINS
@@ -42,13 +41,3 @@ def test_every_rule_names_a_score_of_the_method():
     assert set(found) == {"otsu", "images", "above", "entropy", "li", "expected", "plain", "li_plain"}
     assert found["otsu"] == pytest.approx(found["images"])  # one image
     assert all(0 < value < scores.max() for value in found.values())
-
-
-def test_forms_of_the_loss_are_compared_by_the_mean_of_their_rows():
-    found = segmenter_loss.lines({"naive": [50.0, 60.0], "ours": [52.0, 58.0]}, balanced=True, smoothing=0.1)
-    assert list(found) == [
-        "| balanced | 0.1 | naive | 55.0 ± 7.1 | 50.0, 60.0 |",
-        "| balanced | 0.1 | ours | 55.0 ± 4.2 | 52.0, 58.0 |",
-        "| balanced | 0.1 | mean of rows | 55.0 ± 5.7 | 51.0, 59.0 |",
-    ]
-    assert len(set(segmenter_loss.FORMS)) == 6

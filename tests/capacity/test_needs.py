@@ -35,12 +35,15 @@ def test_the_page_is_what_the_script_writes():
     assert (ROOT / "docs/scaling.md").read_text() == counting_script.page()
 
 
-def test_counting_again_gives_the_table():
+@pytest.mark.parametrize("rule", ["orandnet_cam", "irn"])
+def test_counting_again_gives_the_table(rule):
     chosen = config("voc2012")
-    job = next(job for job in gpu_jobs(chosen) if job.rule == "orandnet_cam")
+    job = next(job for job in gpu_jobs(chosen) if job.rule == rule)
     again, known = cost_of(job, largest_images(chosen)), counted()[job.key(largest_images(chosen))]
     assert again.peak_mib == pytest.approx(known.peak_mib, rel=0.02)  # of another torch, perhaps
     assert again.gflop == pytest.approx(known.gflop, rel=0.02)
+    assert again.gbyte == pytest.approx(known.gbyte, rel=0.02)
+    assert again.operations == pytest.approx(known.operations, rel=0.02)
 
 
 def test_keys_that_memory_does_not_depend_on_change_no_key():

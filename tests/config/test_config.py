@@ -26,7 +26,7 @@ SMALL = {
 OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 CLIP = {"kind": "clip"}
-AMN_SEEDS = "kind amn learns from another source, or an ensemble made without it"
+AMN_SEEDS = "kind amn learns from a source of another kind, or an ensemble made without it"
 VOC = {"kind": "voc", "root": "voc", "classes": ["cat", "sofa"]}
 
 
@@ -411,6 +411,19 @@ def test_a_contradiction_between_sections_is_one_line(changes, message):
     found = problem(changed(**changes))
     assert "\n" not in found
     assert found.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "ensembles",
+    [
+        {"ours": {"members": ["ours", "vit"]}},
+        {"a": {"members": ["b", "vit"]}, "b": {"members": ["a", "cnn"]}},
+        {"vit": {"members": ["cnn", "vit"]}},
+    ],
+)
+def test_ensembles_of_each_other_are_refused_whatever_else_is_asked(ensembles):
+    raw = changed(irn__cams=[], segmenter__methods={}, sources__amn={"kind": "amn", "seed_source": "cnn"})
+    assert problem(raw | {"ensembles": ensembles}).startswith("ensembles.")
 
 
 def test_two_sources_of_kind_amn_cannot_wait_for_each_other():

@@ -23,6 +23,7 @@ assert gc.isenabled() and gc.get_freeze_count() > 100_000
 import torch
 from orandnet.networks.device import select_device
 select_device("cpu")
+assert not torch.utils.deterministic.fill_uninitialized_memory
 assert torch.are_deterministic_algorithms_enabled() and torch.is_deterministic_algorithms_warn_only_enabled()
 weight = torch.nn.Parameter(torch.ones(2))
 torch.optim.AdamW([weight]).step()

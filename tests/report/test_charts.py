@@ -179,6 +179,13 @@ def test_the_same_charts_give_the_same_files(charts, tmp_path):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
+def test_files_of_one_chart_share_their_layout(charts, tmp_path):
+    pair = [tmp_path / "first.png", tmp_path / "second.png"]
+    draw_chart(pair, charts["per_class_ours"])
+    draw_chart([tmp_path / "alone.png"], charts["per_class_ours"])
+    assert len({path.read_bytes() for path in (*pair, tmp_path / "alone.png")}) == 1
+
+
 def test_the_stage_writes_the_charts_it_is_asked_for_and_names_those_it_has_no_numbers_for(run, tmp_path):
     outputs = [tmp_path / f"{name}.svg" for name in ("seeds", "trainings")]
     settings = page.chart_settings(run.plan)

@@ -36,7 +36,7 @@ rule classifier:
         " {params.time_limit} {params.events} --settings {params.settings:q} &> {log:q}"
 
 
-# trained on what another source's CAM is sure of
+# trained on what another CAM is sure of
 rule classifier_amn:
     input:
         index=place("dataset_images", part="train_aug"),

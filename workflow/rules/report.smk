@@ -96,6 +96,7 @@ if CHARTS:
             " --histories {input.histories:q} --charts-output {output:q} --settings {params.settings:q} &> {log:q}"
 
 
+# links the charts and reads none: the whole run makes both side by side, one that asks for the page alone has no charts
 rule report_page:
     input:
         data=place("dataset_manifest"),

@@ -166,23 +166,26 @@ def _unfit_sources(config):
             if seed is not None:
                 yield f"{place}.seed_source: {seed!r} is not read by kind {source.kind}; drop the key."
         elif seed not in seeds:
-            rule = "kind amn learns from another source, or an ensemble made without it"
+            rule = "kind amn learns from a source of another kind, or an ensemble made without it"
             yield f"{place}.seed_source: {rule}, not {seed!r}; choose from {seeds}."
         elif config.classifier_of(name).amn.start_from_seed and seed not in of_kind_cnn:
             yield f"{place}.classifier.amn.start_from_seed: the seed source {seed!r} is not of kind cnn; write false."
 
 
 def _made_from(config, ensemble: str) -> set[str]:
-    """The sources that an ensemble's CAM is made from: its members, and what those of kind amn learn from."""
-    found, wanted = set(), [ensemble]
+    """The names that an ensemble's CAM is made from: its own, its members', and what those of kind amn learn from."""
+    found, wanted = {ensemble}, _members(config, ensemble)
     while wanted:
-        name = wanted.pop()
-        if name in config.ensembles:
-            wanted += [split_member(member, 0)[0] for member in config.ensembles[name].members]
-        elif name in config.sources and name not in found:
-            found.add(name)
-            wanted.append(config.sources[name].seed_source)
+        if (name := wanted.pop()) in found:
+            continue
+        found.add(name)
+        seed = config.sources[name].seed_source if name in config.sources else None  # an unknown one is told elsewhere
+        wanted += _members(config, seed) if seed in config.ensembles else [seed] if seed else []
     return found
+
+
+def _members(config, ensemble: str) -> list[str]:
+    return [split_member(member, 0)[0] for member in config.ensembles[ensemble].members]
 
 
 def _unknown_submission(config):

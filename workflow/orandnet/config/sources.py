@@ -33,7 +33,9 @@ class Source(Section):
         description="keys of the section `cam` that differ for this source; of an import: `normalise` (none, the "
         "default: the files hold scores in [0, 1]; max; min_max) and `power`",
     )
-    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this source's CAM is refined")
+    irn: Overrides = Field(
+        {}, description="keys of the section `irn` that differ when this source's CAM is refined or learnt from"
+    )
     path: str | None = Field(
         None, description="of an import: folder with a file for each training image, kept as long as the run is used"
     )
@@ -144,7 +146,9 @@ class Ensemble(Section):
     )
     fusion: Overrides = Field({}, description="keys of the section `fusion` that differ for this ensemble")
     orandnet: Overrides = Field({}, description="keys of the section `orandnet` that differ for this ensemble")
-    irn: Overrides = Field({}, description="keys of the section `irn` that differ when this ensemble's CAM is refined")
+    irn: Overrides = Field(
+        {}, description="keys of the section `irn` that differ when this ensemble's CAM is refined or learnt from"
+    )
 
 
 def split_member(member: str, seed: int) -> tuple[str, int]:

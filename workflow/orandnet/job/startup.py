@@ -75,7 +75,7 @@ def leave_out_compiler() -> None:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Let nothing look for garbage inside: imports make none, and each look goes over all that is imported so far.
+    """Let nothing look for garbage inside: imports make next to none, and each look goes over all of them.
 
     What is there at its first end in a process is never looked at again. It is an eighth of the start of a stage with
     networks.

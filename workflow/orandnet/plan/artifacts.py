@@ -108,7 +108,7 @@ def _refinement(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _learnt_from(config: Config) -> set[tuple[str, int]]:
-    """Return (source, seed) of each CAM whose labels a source of kind amn is trained on."""
+    """Return (method, seed) of each CAM whose labels a source of kind amn is trained on."""
     trained = ((config.sources[source], seed) for source, seed in trained_seeds(config))
     return {(source.seed_source, seed) for source, seed in trained if source.kind == "amn"}
 

@@ -18,7 +18,7 @@ def any_of(names: Iterable[str]) -> str:
 
 
 def trained_sources(config: Config, *, on_labels: bool) -> list[str]:
-    """Return the sources with a classifier: those that learn from the sure pixels of another, or all others."""
+    """Return the sources with a classifier: those that learn from the sure pixels of another CAM, or all others."""
     return [
         name
         for name, source in config.sources.items()

@@ -172,7 +172,7 @@ def member_pairs(config: Config, ensemble: str) -> list[Pair]:
 
 
 def tables_and_figures(config: Config) -> list[str]:
-    """Return everything a run is for: page, tables, figures, predictions that cannot be scored here, and archives."""
+    """Return what a run is for, but for its charts: page, tables, panels, predictions nobody scores here, archives."""
     panels = [
         place("figures", config.run, figure=f"panels_{name}", format=form)
         for name in refined_ensembles(config)

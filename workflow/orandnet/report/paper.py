@@ -20,10 +20,11 @@ DENSE = 25  # names from which on the cells of a matrix have no numbers
 
 
 def draw_chart(paths: list[Path], chart: Chart) -> None:
-    """Draw a chart; equal charts and suffixes give equal bytes.
+    """Draw a chart; equal charts give equal bytes.
 
     Args:
-        paths: their suffixes choose the formats: .svg, .pdf or .png. They share the layout, which is half of the work.
+        paths: their suffixes choose the formats: .svg, .pdf or .png. They share
+            the layout of the first, which is half of the work.
         chart: at least one panel.
 
     Raises:
