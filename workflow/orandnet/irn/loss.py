@@ -7,8 +7,8 @@ over all pairs of a kind,
     loss = 1/2 [ 1/2 mean_background(-log a) + 1/2 mean_foreground(-log a) + mean_different(-log(1 - a)) ]
 
 The sum runs over the offsets one after the other, and its gradient is written down instead of recorded: the
-memory is that of a few planes, where recording all pairs takes a plane for each cell of the paths of 152
-offsets.
+memory is that of a few planes and of three bytes for a pair, where recording all pairs takes a plane of floats
+for each cell of the paths of 152 offsets.
 """
 
 from functools import reduce
@@ -102,22 +102,23 @@ class _AffinityLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, boundary: Tensor, labels: Tensor, radius: int) -> tuple[Tensor, Tensor]:
         used = [offset for offset in offsets(radius) if fits(tuple(labels.shape[-2:]), offset)]
-        planes, counts = _planes(labels), boundary.new_zeros(len(SHARES))
-        for offset in used:
-            counts += _kinds(planes, offset).flatten(1).sum(1)
+        planes = _planes(labels)
+        kinds_of = [_kinds(planes, offset) for offset in used]
+        counts = boundary.new_zeros(len(SHARES))
+        for kinds in kinds_of:
+            counts += kinds.flatten(1).sum(1)
         weights = 1 / counts.clamp(min=1)
         shares = weights.new_tensor(SHARES)
         direction = torch.stack([weights[0], weights[1], -weights[2]]) * shares
         means, gradient = torch.zeros_like(weights), torch.zeros_like(boundary)
-        for offset in used:
-            kinds = _kinds(planes, offset)
+        for offset, kinds in zip(used, kinds_of, strict=True):
             path = along_path(boundary, offset)
             strongest = reduce(torch.maximum, path)
             # the likelihood of what is seen: 1 - a = strongest where the classes differ, a elsewhere
             likelihood = torch.where(kinds[2], strongest, 1 - strongest).add_(EPSILON)
-            kinds = kinds.to(boundary.dtype)
-            means += weights * (kinds * -likelihood.log()).flatten(1).sum(1)
-            slope = torch.tensordot(direction, kinds, dims=1).div_(likelihood)
+            parts = kinds.to(boundary.dtype)
+            means += weights * (parts * -likelihood.log()).flatten(1).sum(1)
+            slope = torch.tensordot(direction, parts, dims=1).div_(likelihood)
             _add_to_strongest(along_path(gradient, offset), path, strongest, slope)
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(means)
