@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -92,7 +91,7 @@ def scored(maps: Maps, examples: list[Example], truth: GroundTruth, num_classes:
     return at | dict(zip(MEASURES, values, strict=True))
 
 
-def maps_of(config: Config, case: Case, examples: list[Example], key: str) -> Maps:
+def maps_of(config: Config, case: Case, examples: list[Example], folder: Path) -> Maps:
     """Return the maps of a variant, trained where it has a network."""
     variant, settings = VARIANTS[case.variant], config.orandnet_of(case.ensemble)
     sure, made_of = {}, {}
@@ -101,10 +100,9 @@ def maps_of(config: Config, case: Case, examples: list[Example], key: str) -> Ma
         its = [example.cams[operator] for example in examples]
         sure[operator] = otsu_of(its, made_of[operator].form, made_of[operator].members)
     if variant.target:
-        with TemporaryDirectory() as folder:
-            files = (Path(folder) / name for name in ("weights.safetensors", "history.csv", "state"))
-            job = TrainingJob(*files, key=key, random_seed=case.seed)
-            network = trained(examples, variant, sure, settings, job)
+        files = (folder / name for name in ("weights.safetensors", "history.csv", "state"))
+        job = TrainingJob(*files, key=folder.name, random_seed=case.seed)
+        network = trained(examples, variant, sure, settings, job)
         device = select_device(job.device)
         cams = [refined(network, example, variant.inputs, settings, device) for example in examples]
     else:
@@ -113,14 +111,14 @@ def maps_of(config: Config, case: Case, examples: list[Example], key: str) -> Ma
     return Maps(case.variant, scale.form, scale.members, {cam.image_id: cam for cam in cams})
 
 
-def rows_of(config: Config, case: Case, images: Index, truth: GroundTruth, key: str) -> list[dict[str, object]]:
+def rows_of(config: Config, case: Case, images: Index, truth: GroundTruth, folder: Path) -> list[dict[str, object]]:
     """Train and score one variant."""
     start, records = time.process_time(), images.subset("train_aug")[: case.limit]
     examples = read_examples(config, case.ensemble, case.seed, records)
-    found = scored(maps_of(config, case, examples, key), examples, truth, images.num_classes)
+    found = scored(maps_of(config, case, examples, folder), examples, truth, images.num_classes)
     positions = sum(len(example.members) for example in examples)
     steps = config.orandnet_of(case.ensemble).training.num_steps(positions) if VARIANTS[case.variant].target else 0
-    facts = {"run": config.run, **case._asdict(), "steps": steps, "key": key}
+    facts = {"run": config.run, **case._asdict(), "steps": steps, "key": folder.name}
     return [facts | found | {"cpu_s": round(time.process_time() - start)}]
 
 

@@ -1,15 +1,16 @@
-"""Results of long studies as CSV: rows are added when a training has ended, so that a killed study goes on there."""
+"""Results of long studies as CSV: rows are added when a training has ended; a killed study goes on where it was."""
 
 import csv
 import io
+import shutil
 import statistics
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from orandnet.job.progress import say
 
-# its key, its name, and the function of the key that trains and returns its rows
-Training = tuple[str, str, Callable[[str], list[dict]]]
+# its key, its name, and what trains in a folder of that key, or goes on with what lies there, and returns its rows
+Training = tuple[str, str, Callable[[Path], list[dict]]]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -34,13 +35,16 @@ def add_rows(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def do_missing(path: Path, trainings: Iterable[Training]) -> None:
-    """Do the trainings that no row of a file is of, by its column `key`."""
+    """Do the trainings that no row of a file is of, by its column `key`, each in a folder beside it until it ends."""
     for key, name, train in trainings:
+        folder = path.parent / "unfinished" / key
         if any(row["key"] == key for row in read_rows(path)):
             say(f"{name}: is in {path}")
-            continue
-        say(f"{name}: begins")
-        add_rows(path, train(key))
+        else:
+            say(f"{name}: {'goes on' if folder.exists() else 'begins'}")
+            folder.mkdir(parents=True, exist_ok=True)
+            add_rows(path, train(folder))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def mean_and_spread(values: list[float], form: str = ".1f") -> str:

@@ -10,15 +10,16 @@ the steps; `scale_same_pixels` has more of them than the others of its length. M
 training, at one scale and without a CRF, and change nothing in it; the result is the last of these numbers, not the
 best. `--final ms_crf` also scores the end as the tables of a run do. The mIoU on train is that of the trained network
 on images that it was trained on, against their true masks: it falls where the faults of the pseudo masks are learnt.
-Rows go to results/scale_scheduling/, training by training; one that is stopped begins anew.
+Rows go to results/scale_scheduling/, training by training; one that is stopped or killed goes on when it is asked for
+again. Two of these commands with other schedules or seeds may run side by side.
 """
 
 import argparse
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import yaml
@@ -39,7 +40,7 @@ from scale_scheduling_page import chart, table
 from watched_segmenter import Inputs, miou, split_of, trained
 
 FOLDER = Path("results/scale_scheduling")
-SCHEDULES = ("scale", "scale_same_pixels")
+SCHEDULES = ("baseline", "scale", "scale_same_pixels")
 
 
 class Case(NamedTuple):
@@ -62,10 +63,9 @@ class Study(NamedTuple):
 def cases(lengths: list[int], schedules: Sequence[str], fractions: list[float], seeds: list[int]) -> Iterator[Case]:
     """Yield all trainings, short ones first: what a stopped study has is then complete for some lengths."""
     for length in sorted(lengths):
-        for seed in seeds:
-            yield Case("baseline", 0.0, length, seed)
-            for schedule in schedules:
-                yield from (Case(schedule, fraction, length, seed) for fraction in fractions)
+        for seed, schedule in product(seeds, schedules):
+            of_it = fractions if schedule != "baseline" else [0.0]
+            yield from (Case(schedule, fraction, length, seed) for fraction in of_it)
 
 
 def settings_of(config: Config, case: Case, sizes: list[tuple[int, int]]) -> TrainSettings:
@@ -87,21 +87,23 @@ def even_points(steps: int, number: int) -> list[int]:
     return sorted({round(steps * point / number) for point in range(1, number + 1)} - {0})
 
 
-def rows_of(config: Config, study: Study, case: Case, settings: TrainSettings, inputs: Inputs, key: str) -> list[dict]:
-    """Do one training and return its rows, one for each point at which it was scored."""
-    start, steps = time.process_time(), settings.training.num_steps(len(read_index(inputs.index).subset("train_aug")))
+def rows_of(
+    config: Config, study: Study, case: Case, settings: TrainSettings, inputs: Inputs, folder: Path
+) -> list[dict]:
+    """Do one training in a folder and return its rows, one for each point at which it was scored."""
+    whole, start = not any(folder.iterdir()), time.process_time()
+    steps = settings.training.num_steps(len(read_index(inputs.index).subset("train_aug")))
     val, on_train = split_of(config.run, "val", "val"), split_of(config.run, "train_aug", "train")
-    with TemporaryDirectory() as folder:
-        files = (Path(folder) / name for name in ("weights.safetensors", "history.csv", "state"))
-        job = TrainingJob(*files, key=key, random_seed=case.seed)
-        network, found = trained(settings, case.schedule, inputs, job, val, even_points(steps, study.points))
+    files = (folder / name for name in ("weights.safetensors", "history.csv", "state"))
+    job = TrainingJob(*files, key=folder.name, random_seed=case.seed)
+    network, found = trained(settings, case.schedule, inputs, job, val, even_points(steps, study.points))
     device, ends = select_device(job.device), {"train_miou": "", "final_miou": ""}
     last = {"train_miou": f"{miou(network, on_train, device):.3f}"}
     if study.final:
         how = {"variant": study.final, "settings": config.prediction.narrowed_to(PredictSettings)}
         last["final_miou"] = f"{miou(network, val, device, **how):.3f}"
-    facts = {"run": config.run, "method": study.method, **case._asdict(), "steps": steps, "key": key}
-    facts |= {"final": study.final, "cpu_s": round(time.process_time() - start)}
+    facts = {"run": config.run, "method": study.method, **case._asdict(), "steps": steps, "key": folder.name}
+    facts |= {"final": study.final, "cpu_s": round(time.process_time() - start) if whole else ""}
     rows = [facts | {"step": step, "val_miou": f"{value:.3f}"} | ends for step, value in found.items()]
     return [*rows[:-1], rows[-1] | last]
 
@@ -127,7 +129,7 @@ def main() -> None:
     parser.add_argument("--run", default="results/demo", help="folder of a finished run, in results/ here")
     parser.add_argument("--method", default="ours", help="row of segmenter.methods whose pseudo masks are learnt")
     parser.add_argument("--lengths", nargs="+", type=int, default=[1, 3, 10], help="in the config's epochs")
-    parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES, help="beside the baseline")
+    parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES, help="each a training")
     parser.add_argument("--fractions", nargs="+", type=float, default=[0.25, 0.5], help="of a training on small images")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--points", type=int, default=8, help="how often val is looked at")

@@ -7,7 +7,7 @@
 Pseudo masks and first weights are those of a finished run with the same seed; nothing but the loss differs. The result
 is that of the trained network on val, at one scale and without a CRF: the loss is compared, not the inference. Forms
 are compared by their mean over rows, seed by seed. Rows go to results/segmenter_loss/, training by training; one that
-is stopped begins anew.
+is stopped goes on when it is asked for again.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def forms(raw: dict, methods: list[str], schedule: str, seeds: list[int]) -> Ite
         yield (
             key,
             f"{name}, {method}, {loss}",
-            lambda key, train=train, loss=loss: [{**row, **loss} for row in train(key)],
+            lambda folder, train=train, loss=loss: [{**row, **loss} for row in train(folder)],
         )
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--config", default="config.yaml", help="of the run")
     parser.add_argument("--run", default="results/demo", help="folder of a finished run, in results/ here")
     parser.add_argument("--methods", nargs="+", default=["ours"], help="rows of segmenter.methods, but fsss")
-    parser.add_argument("--schedule", choices=("baseline", *SCHEDULES), default="baseline")
+    parser.add_argument("--schedule", choices=SCHEDULES, default="baseline")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of the run")
     parser.add_argument("--page", action="store_true", help="train nothing; tables of all CSVs")
     arguments = parser.parse_args()

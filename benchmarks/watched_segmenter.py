@@ -1,5 +1,6 @@
-"""A training of the segmenter that is scored on the way, and is not changed by it."""
+"""A training of the segmenter that is scored on the way, and is not changed by it; stopped, it goes on where it was."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,17 +13,22 @@ from orandnet.dataset.ground_truth import GroundTruth
 from orandnet.dataset.image import read_rgb
 from orandnet.dataset.index import Record, read_index
 from orandnet.evaluation.confusion import confusion_matrix, scores
+from orandnet.files.atomic import atomic_path
+from orandnet.files.checkpoint import load_weights
 from orandnet.files.places import place
 from orandnet.job.training_job import TrainingJob
 from orandnet.networks.backbone import pad_color
+from orandnet.networks.device import place as place_on
 from orandnet.networks.device import select_device
 from orandnet.prediction.inference import probabilities_for
 from orandnet.prediction.settings import PredictSettings
+from orandnet.prediction.stage import trained_network
 from orandnet.prediction.variants import variant_masks
 from orandnet.segmenter.deeplab import describe
 from orandnet.segmenter.sample import TrainingPairs
 from orandnet.segmenter.settings import TrainSettings, schedule_factors
 from orandnet.segmenter.stage import mask_reader, start_network, training_loss
+from orandnet.training.state import FILE
 from orandnet.training.task import Task, train
 
 SINGLE_SCALE = PredictSettings(variants=("ss",))
@@ -47,17 +53,31 @@ class Inputs(NamedTuple):
 class WatchedLoss:
     """The loss of a training that, at some steps, scores the network before it takes the next one."""
 
-    def __init__(self, loss: Callable, score: Callable[[], float], points: list[int]):
-        """Wrap a loss, which the training calls once a step."""
+    def __init__(self, loss: Callable, score: Callable[[], float], points: list[int], job: TrainingJob):
+        """Wrap a loss, which the training calls once a step; the scores lie beside the weights, as JSON."""
         self.loss, self.score, self.points = loss, score, points
-        self.step, self.found = 0, {}
+        self.state, self.file = job.state / FILE, job.output.with_name("val_miou.json")
+        self.step: int | None = None
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Return the loss of the batch."""
+        if self.step is None:
+            self.step = self._first_step()
         if self.step in self.points:
-            self.found[self.step] = self.score()
+            found = self.found() | {self.step: self.score()}
+            with atomic_path(self.file) as path:
+                path.write_text(json.dumps(found), encoding="utf-8")
         self.step += 1
         return self.loss(network, batch)
+
+    def found(self) -> dict[int, float]:
+        """Return step -> score, also of what was trained before it was stopped."""
+        known = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
+        return {int(step): value for step, value in known.items()}
+
+    def _first_step(self) -> int:
+        """Return where the training was taken up: one that is not to be taken up has been set aside by now."""
+        return json.loads(load_weights(self.state)[1]["progress"])["step"] if self.state.exists() else 0
 
 
 def split_of(run: str, part: str, name: str) -> Split:
@@ -100,15 +120,15 @@ def trained(
         settings: of the training at its full length.
         schedule: baseline, scale or scale_same_pixels.
         inputs: what it reads.
-        job: where its files go.
+        job: where its files go, a folder for this training alone; what lies there of it is taken up.
         val: images to score the network on.
-        points: steps after which that is done.
+        points: steps after which that is done, the last one at the end.
     """
     images, device, made = read_index(inputs.index), select_device(job.device), []
     records = images.subset("train_aug")
     read_mask = mask_reader(records, index=inputs.index, masks=inputs.masks, ground_truth=None)
     watched = WatchedLoss(
-        lambda network, batch: training_loss(network, batch, settings), lambda: miou(made[0], val, device), points
+        lambda network, batch: training_loss(network, batch, settings), lambda: miou(made[0], val, device), points, job
     )
 
     def task() -> Task:
@@ -125,7 +145,7 @@ def trained(
             metadata=describe(settings, images.class_names),
         )
 
-    train(task, job, description=f"segmenter ({schedule})")
-    if watched.step in points:  # no step follows the last one
-        watched.found[watched.step] = miou(made[0], val, device)
-    return made[0], watched.found
+    if not job.output.exists():
+        train(task, job, description=f"segmenter ({schedule})")
+    network = place_on(trained_network(job.output, images), device)
+    return network, watched.found() | {points[-1]: miou(network, val, device)}

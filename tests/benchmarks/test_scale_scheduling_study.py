@@ -10,6 +10,7 @@ from PIL import Image
 
 import result_rows
 import scale_scheduling
+import watched_segmenter
 from checkout import ROOT
 from orandnet.config.sections import load
 from orandnet.dataset.ground_truth import GroundTruth
@@ -19,6 +20,7 @@ from orandnet.job.training_job import TrainingJob
 from orandnet.report.paper import draw_chart
 from orandnet.segmenter import stage
 from orandnet.segmenter.settings import TrainSettings
+from orandnet.training import loop
 from scale_scheduling_page import chart, table
 from watched_segmenter import Inputs, Split, trained
 
@@ -52,8 +54,9 @@ def inputs(tmp_path_factory):
     return Inputs(folder / "train_aug.csv", [folder / "masks" / "1-of-1.csv"], None)
 
 
-def test_a_training_that_is_watched_ends_with_the_bytes_of_the_stage(inputs, tmp_path):
-    jobs = [TrainingJob(tmp_path / n, tmp_path / f"{n}.csv", tmp_path / f"{n}.state", "", device="cpu") for n in "ab"]
+def test_a_training_that_is_watched_and_killed_ends_with_the_bytes_of_the_stage(inputs, tmp_path, monkeypatch):
+    names = ("weights.safetensors", "history.csv", "state")
+    jobs = [TrainingJob(*(tmp_path / n / name for name in names), "", device="cpu") for n in "abc"]
     stage.run(index=inputs.index, masks=inputs.masks, settings=SETTINGS, schedule="scale", job=jobs[0])
     truth = GroundTruth(inputs.index, inputs.index.with_name("truth.json"))
     val = Split(read_index(inputs.index).records, truth, 2)
@@ -62,15 +65,29 @@ def test_a_training_that_is_watched_ends_with_the_bytes_of_the_stage(inputs, tmp
     assert list(found) == [1, 3, 4]
     assert all(0 <= value <= 100 for value in found.values())
 
+    score, scored = watched_segmenter.miou, []
+
+    def killed_at_the_second(*network_and_images):
+        scored.append(score(*network_and_images))
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return scored[-1]
+
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_STATES", 0)
+    monkeypatch.setattr(watched_segmenter, "miou", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        trained(SETTINGS, "scale", inputs, jobs[2], val, [1, 3, 4])
+    for _ in range(2):  # from its state, then from its weights
+        assert trained(SETTINGS, "scale", inputs, jobs[2], val, [1, 3, 4])[1] == found
+        assert jobs[0].output.read_bytes() == jobs[2].output.read_bytes()
+
 
 def test_a_length_multiplies_the_steps_of_all_schedules_and_same_pixels_takes_more():
     config, sizes = load(yaml.safe_load((ROOT / "config.yaml").read_text())), [(96, 96)] * 224
     steps = {
         case: scale_scheduling.settings_of(config, case, sizes).training.num_steps(len(sizes))
-        for case in scale_scheduling.cases([3, 1], ["scale", "scale_same_pixels"], [0.25, 0.5], [0])
+        for case in scale_scheduling.cases([3, 1], scale_scheduling.SCHEDULES, [0.25, 0.5], [0])
     }
-    only = [*scale_scheduling.cases([1], ["scale"], [0.5], [0])]
-    assert [case.schedule for case in only] == ["baseline", "scale"]
     assert [case.length for case in steps] == [1] * 5 + [3] * 5
     for case, number in steps.items():
         expected = 112 * case.length
@@ -90,8 +107,10 @@ def test_points_are_spread_evenly_and_end_with_the_training(steps, points):
 def test_a_study_that_is_stopped_goes_on_with_what_is_missing(tmp_path):
     done, path = [], tmp_path / "rows" / "a.csv"
 
-    def train(key):
-        if key == "b" and len(done) < 2:
+    def train(folder):
+        key, state = folder.name, folder / "state"
+        if key == "b" and not state.exists():
+            state.write_text("half")
             done.append("stopped")
             raise KeyboardInterrupt
         done.append(key)
@@ -102,6 +121,7 @@ def test_a_study_that_is_stopped_goes_on_with_what_is_missing(tmp_path):
         result_rows.do_missing(path, trainings)
     result_rows.do_missing(path, trainings)
     assert done == ["a", "stopped", "b", "c"]
+    assert [*(path.parent / "unfinished").iterdir()] == []
     with path.open(newline="") as file:
         assert [row["key"] + row["step"] for row in csv.DictReader(file)] == ["a1", "a2", "b1", "b2", "c1", "c2"]
 
