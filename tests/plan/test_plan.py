@@ -137,12 +137,6 @@ def test_a_source_of_kind_amn_learns_from_the_labels_of_its_seed_source():
     assert names.trained_sources(plan, on_labels=False) == ["resnet50", "vit"]
 
 
-def test_the_charts_of_a_run_are_files_for_papers():
-    found = page.chart_files(config())
-    assert found[:2] == ["results/tiny/figures/curves_ours.svg", "results/tiny/figures/curves_ours.pdf"]
-    assert len(found) == 2 * len(page.charts(config()))
-
-
 def test_a_run_is_for_its_page_its_tables_and_panels_of_each_refined_ensemble():
     found = targets.tables_and_figures(config())
     assert [path.removeprefix("results/tiny/") for path in found] == [

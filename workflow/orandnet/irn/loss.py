@@ -77,23 +77,11 @@ def pair_kinds(labels: Tensor, offset: Offset) -> Tensor:
     Returns:
         (3, N, h - dy, w - |dx|) bool; pairs with an ignored end are of no kind.
     """
-    return _kinds(_planes(labels), offset)
-
-
-def _planes(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the labels, where they are known, and where they are background."""
-    return labels, labels != IGNORE_INDEX, labels == 0
-
-
-def _kinds(planes: tuple[Tensor, Tensor, Tensor], offset: Offset) -> Tensor:
-    """Return `pair_kinds` of labels whose planes are at hand: thousands of pairs look at each."""
-    (first, known, background), (second, other, _) = (
-        tuple(window(plane, cell, offset) for plane in planes) for cell in ((0, 0), offset)
-    )
-    known = known & other
+    first, second = (window(labels, cell, offset) for cell in ((0, 0), offset))
+    known = (first != IGNORE_INDEX).logical_and_(second != IGNORE_INDEX)
     same = (first == second).logical_and_(known)
-    both = same & background
-    return torch.stack([both, same ^ both, known ^ same])
+    background = same & (first == 0)
+    return torch.stack([background, same ^ background, known ^ same])
 
 
 class _AffinityLoss(torch.autograd.Function):
@@ -102,8 +90,7 @@ class _AffinityLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, boundary: Tensor, labels: Tensor, radius: int) -> tuple[Tensor, Tensor]:
         used = [offset for offset in offsets(radius) if fits(tuple(labels.shape[-2:]), offset)]
-        planes = _planes(labels)
-        kinds_of = [_kinds(planes, offset) for offset in used]
+        kinds_of = [pair_kinds(labels, offset) for offset in used]
         counts = boundary.new_zeros(len(SHARES))
         for kinds in kinds_of:
             counts += kinds.flatten(1).sum(1)

@@ -1,7 +1,6 @@
 """What the report's page and charts show, and what they are made from."""
 
 from orandnet.config.sections import Config
-from orandnet.files.places import place
 from orandnet.plan.cams import curve_methods, naive_of, refined_ensembles, refined_from, sources_of
 from orandnet.plan.changes import changed_settings
 from orandnet.plan.jobs import histories
@@ -46,12 +45,6 @@ def charts(config: Config) -> list[str]:
     found += ["trainings"] if histories(config) else []
     compared = {schedule for _, schedule in segmenters(config)}
     return found + (["scale_scheduling"] if len(compared) > 1 else [])
-
-
-def chart_files(config: Config) -> list[str]:
-    """Return the files of the charts."""
-    places = [(name, form) for name in charts(config) for form in CHART_FORMATS]
-    return [place("figures", config.run, figure=name, format=form) for name, form in places]
 
 
 def _masks(config: Config) -> dict[str, str]:
