@@ -1,7 +1,7 @@
 """Memory, open files and time of the stages that go through every image without a network, on many tiny images.
 
-    python benchmarks/soak.py                      # 50,000 images: ten minutes on two cores, 1 GB of files under
-    --folder python benchmarks/soak.py --images 4000 16000
+    python benchmarks/soak.py    # 50,000 images: ten minutes on two cores, 1 GB of files under --folder
+    python benchmarks/soak.py --images 4000 16000
 
 Each stage is the command that the workflow runs, in a process of its own that is looked at ten times a second. The
 images are 24 x 32 pixels, and most are links to a few, so what is measured is what is kept for each image, not what is
