@@ -221,7 +221,7 @@ def test_a_longer_training_keeps_the_limit_of_the_one_it_is_compared_with():
 
 @pytest.mark.parametrize(
     ("schedule", "num_steps", "said"),
-    [("baseline", 112, []), ("scale", 1000, []), ("scale", 999, ["short"]), ("scale_same_pixels", 130, ["short"])],
+    [("baseline", 112, []), ("scale", 3000, []), ("scale", 2999, ["short"]), ("scale_same_pixels", 130, ["short"])],
 )
 def test_small_images_in_a_short_training_are_doubted(schedule, num_steps, said):
     found = [*doubts(schedule, num_steps)]
