@@ -12,7 +12,7 @@ from PIL import Image
 
 from orandnet.maps.grid import scaled_size
 
-FEWEST_STEPS = 3000  # at 3,360 a gain stands out of the seeds, in no shorter training (docs/study.md, part H)
+FEWEST_STEPS = 3000  # up to there no gain stood out of the seeds (docs/study.md, part H)
 
 
 def doubts(schedule: str, num_steps: int) -> Iterator[tuple[str, str]]:
