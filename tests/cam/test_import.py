@@ -459,14 +459,6 @@ def test_a_map_of_another_shape_does_not(shape):
     assert not covers(shape, (375, 500))
 
 
-@given(sides, sides, st.floats(0, 1, width=32), st.integers(1, 40), st.integers(1, 40))
-def test_on_the_grid_scores_stay_in_their_range(height, width, value, h, w):
-    raw = np.random.default_rng(0).random((1, h, w), dtype=np.float32) * np.float32(value)
-    found = imported.to_grid(raw, (height, width))
-    assert found.shape == (1, *grid_shape((height, width)))
-    assert raw.min() <= found.min() <= found.max() <= raw.max()
-
-
 class Hostile:
     """An object whose pickle makes a folder when it is read."""
 

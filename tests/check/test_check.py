@@ -107,6 +107,20 @@ def test_networks_are_made_and_weights_read_before_the_run(project, capsys):
     assert "networks   ok; weights that timm fetches from its hub: resnet50.tv_in1k" in check(capsys, "--skip-data")[1]
 
 
+def test_a_start_from_another_backbone_and_a_split_without_images_are_told_before_the_run(project, capsys):
+    wide = {"backbone": {**SMALL, "model_options": {"stem_width": 8}}}
+    root = project(segmenter={**wide, "initial_source": "cnn"}, prediction={"splits": ["val", "test"]})
+    code, lines = check(capsys, "--skip-data")
+    assert code == 1
+    assert lines[2].startswith("  segmenter.initial_source: ")
+    assert "backbone tensors of segmenter are not as those of cnn, first backbone." in lines[2]
+    assert lines[2].endswith("use the same backbone in both.")
+    (root / "voc/ImageSets/Segmentation/test.txt").unlink()
+    code, lines = check(capsys)
+    assert code == 1
+    assert lines[1].startswith("  prediction.splits: test is to be predicted, but voc has no list test (dataset.lists.")
+
+
 def test_imported_cams_are_compared_with_the_labels(project, capsys):
     root = project(sources={**CONFIG["sources"], "own": {"kind": "import", "path": "cams", "format": "arrays"}})
     (root / "cams").mkdir()

@@ -26,6 +26,8 @@ SMALL = {
 OFFICIAL_AND_OWN = ("voc2012_official", "voc2012")
 IMPORT = {"kind": "import", "path": "cams", "format": "irn"}
 CLIP = {"kind": "clip"}
+AMN_THAT_STARTS = {"kind": "amn", "seed_source": "cnn", "classifier": {"amn": {"start_from_seed": True}}}
+SMALL_BACKBONE = {"backbone": {"model": "test_resnet"}}
 AMN_SEEDS = "kind amn learns from a source of another kind, or an ensemble made without it"
 VOC = {"kind": "voc", "root": "voc", "classes": ["cat", "sofa"]}
 
@@ -396,10 +398,41 @@ def test_false_given_as_text_is_false():
         ),
         (
             {
-                "sources__vit__irn": {"labels": {"foreground_threshold": 2}},
+                "sources__vit__irn": {"labels": {"foreground_threshold": -2}},
                 "sources__amn": {"kind": "amn", "seed_source": "vit"},
             },
             "sources.vit.irn.labels.foreground_threshold: ",
+        ),
+        ({"sources__vit__irn": {"labls": {}}}, "sources.vit.irn.labls: unknown key; did you mean 'labels'?"),
+        (
+            {"ensembles__ours__irn": {"initial_source": "vit"}},
+            "ensembles.ours.irn.initial_source: 'vit' is no source of kind cnn; ",
+        ),
+        (
+            {"irn__initial_source": "cnn", "irn__boundary": {"backbone": {"model": "resnet101.tv_in1k"}}},
+            "irn.initial_source: the backbone of cnn is resnet50.tv_in1k, that of irn.boundary (of cnn) is resnet101.",
+        ),
+        (
+            {"segmenter__initial_source": "cnn", "segmenter__backbone": {"model": "resnet10t"}},
+            "segmenter.initial_source: the backbone of cnn is resnet50.tv_in1k, that of segmenter is resnet10t; ",
+        ),
+        (
+            {"sources__amn": AMN_THAT_STARTS, "sources__cnn__classifier": SMALL_BACKBONE},
+            "sources.amn.classifier.amn.start_from_seed: the backbone of cnn is test_resnet, that of sources.amn.",
+        ),
+        (
+            {"segmenter__methods": {"upper": "ground_truth"}},
+            "segmenter.methods.upper: is trained on ground_truth, but the tables call the row that learns from ",
+        ),
+        ({"segmenter__methods": {"fsss": "ours"}}, "segmenter.methods.fsss: is trained on ours, but the tables call "),
+        ({"pseudo_mask__overrides": {"cnn": 1.5}}, "pseudo_mask.overrides.cnn: 1.5 exceeds 1, which no score of cnn "),
+        (
+            {"ensembles__naive__output": "sum", "pseudo_mask__overrides": {"naive": 2.5}},
+            "pseudo_mask.overrides.naive: 2.5 exceeds 2, which no score of naive does; give 0 to 2.",
+        ),
+        (
+            {"irn__labels": {"foreground_threshold": 30, "background_threshold": 0.1}},
+            "irn.labels.foreground_threshold: 30 exceeds 1, which no score of cnn does; give 0 to 1.",
         ),
         (
             {"ensembles__ours__orandnet": {"crop_size": None, "training": {"batch_size": 4}}},
@@ -411,6 +444,20 @@ def test_a_contradiction_between_sections_is_one_line(changes, message):
     found = problem(changed(**changes))
     assert "\n" not in found
     assert found.startswith(message)
+
+
+def test_names_of_one_network_may_start_from_each_other_and_a_sum_may_be_cut_above_one():
+    load(
+        changed(
+            sources__cnn__classifier={"backbone": {"model": "tv_resnet50"}},
+            irn__initial_source="cnn",
+            segmenter={"initial_source": "cnn", "backbone": {"model": "resnet50.a1_in1k"}},
+            ensembles__naive__output="sum",
+            pseudo_mask__overrides={"naive": 1.5},
+            irn__cams=["naive"],
+            irn__labels={"foreground_threshold": 1.6, "background_threshold": 0.3},
+        )
+    )
 
 
 @pytest.mark.parametrize(

@@ -123,13 +123,24 @@ def test_several_predictions_of_an_image_have_the_results_they_have_alone():
         np.testing.assert_array_equal(found, crf_from_probabilities(rgb, one, settings=SETTINGS))
 
 
-def test_a_label_that_one_prediction_knows_is_kept_for_all():
+def test_a_label_that_one_prediction_knows_stays_out_of_the_others():
     first, second = np.zeros((2, 4, 6, 8), dtype=np.float32)
     first[0], second[1], second[2] = 1, 0.5, 0.5
     refined = crf_from_probabilities(two_halves(6, 8), np.stack([first, second]), settings=SETTINGS)
-    assert (refined[0].argmax(axis=0) == 0).all()
-    assert (refined[:, 3] == 0).all()
+    assert (refined[0, 0] == 1).all()
+    assert (refined[1, [0, 3]] == 0).all()
     np.testing.assert_allclose(refined.sum(axis=1), 1, atol=1e-4)
+
+
+def test_predictions_with_other_labels_have_the_results_they_have_alone():
+    rgb, probabilities = two_halves(60, 80), smooth_probabilities(10, 60, 80).reshape(2, 5, 60, 80)
+    for label, peak in ((1, 0.012), (3, 0.008)):  # one reaches the least probability, the other does not
+        probabilities[0, label] *= peak / probabilities[0, label].max()
+    probabilities[1, 4] *= 0.009 / probabilities[1, 4].max()
+    together = crf_from_probabilities(rgb, probabilities, settings=SETTINGS)
+    assert (together.max(axis=(2, 3)) > 0).tolist() == [[True, True, True, False, True], [True] * 4 + [False]]
+    for one, found in zip(probabilities, together, strict=True):
+        np.testing.assert_array_equal(found, crf_from_probabilities(rgb, one, settings=SETTINGS))
 
 
 def test_a_single_probable_label_takes_all():

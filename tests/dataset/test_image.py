@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from orandnet.dataset.image import read_rgb
+from orandnet.dataset.image import decode_photograph, read_rgb
 
 RGB = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [200, 200, 200]], [[0, 0, 0], [9, 9, 9]]], np.uint8)
 
@@ -66,14 +66,19 @@ TURNED = {
 }
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])  # Pillow turns a TIFF by itself
 @pytest.mark.parametrize("orientation", TURNED)
-def test_an_image_is_turned_as_viewers_turn_it(tmp_path, orientation):
+def test_an_image_is_turned_as_viewers_turn_it(tmp_path, orientation, suffix):
+    path = tmp_path / f"a.{suffix}"
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(RGB).save(path, exif=exif)
     expected = TURNED[orientation]
-    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), expected)
-    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png", expected.shape[:2]), expected)
+    np.testing.assert_array_equal(read_rgb(path), expected)
+    np.testing.assert_array_equal(read_rgb(path, expected.shape[:2]), expected)
+    photograph = decode_photograph(path.read_bytes(), path)
+    np.testing.assert_array_equal(photograph.image, RGB)
+    assert (photograph.orientation, photograph.upright_size) == (orientation, expected.shape[:2])
 
 
 def test_an_image_that_was_replaced_by_one_of_another_size_is_named(tmp_path):

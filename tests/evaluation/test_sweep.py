@@ -14,7 +14,7 @@ from orandnet.evaluation import stage
 from orandnet.evaluation.confusion import confusion_matrix, scores
 from orandnet.evaluation.settings import Settings
 from orandnet.evaluation.sweep import confusion_by_threshold, count_below, curve_of, thresholds_by_rule
-from orandnet.files.mask import write_mask
+from orandnet.files.mask import read_mask, write_mask, write_mask_list
 from orandnet.files.store import Cam, write_shard
 from orandnet.files.thresholds import Thresholds, write_thresholds
 from orandnet.pseudo_mask.threshold import pseudo_mask
@@ -141,7 +141,16 @@ def test_every_rule_finds_its_threshold_on_the_curve_of_a_sweep():
     assert chosen == {"otsu": 0.4, "fixed": 0.25, "best_miou": 0.7, "precision_ge_recall": 0.3}
 
 
-def test_the_stage_writes_curve_summary_and_classes(tmp_path):
+def test_where_no_true_pixel_counts_nothing_is_chosen():
+    ignored = np.full((1, 5), 255, dtype=np.uint8)
+    thresholds = np.array([0.3, 0.7])
+    empty = scores(confusion_by_threshold(np.full((1, 1, 5), 0.5), [1], ignored, thresholds, num_classes=2))
+    chosen = thresholds_by_rule(curve_of(thresholds, empty), background_threshold=0.25, otsu=0.4)
+    assert chosen == {"otsu": 0.4, "fixed": 0.25, "best_miou": 0.4, "precision_ge_recall": 0.4}
+
+
+def write_data(tmp_path):
+    """Write three images with masks, of which the last is only trained on; return the arguments that name them."""
     rows = ["image_id,image,mask,split,height,width,labels"]
     cams = []
     for name, split in (("a", "train"), ("b", "train"), ("c", "train_aug")):
@@ -163,11 +172,32 @@ def test_the_stage_writes_curve_summary_and_classes(tmp_path):
     }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     write_shard(tmp_path / "1-of-1.npz", cams)
+    return {"index": tmp_path / "index.csv", "ground_truth": tmp_path / "truth.json"}
+
+
+def test_of_images_that_are_only_trained_on_those_with_a_mask_are_scored(tmp_path, capsys):
+    data = write_data(tmp_path)
+    truth = json.loads(data["ground_truth"].read_text())
+    del truth["masks"]["c"]
+    data["ground_truth"].write_text(json.dumps(truth))
+    rows = []
+    for name in "abc":
+        sha256 = write_mask(tmp_path / f"predicted/ss/{name}.png", read_mask(tmp_path / f"{name}.png"))
+        rows.append({"image_id": name, "variant": "ss", "sha256": sha256})
+    write_mask_list(tmp_path / "predicted/1-of-1.csv", rows)
+    outputs = {name: tmp_path / f"{name}.csv" for name in ("output", "per_class_output", "confusion_output")}
+    stage.prediction(**data, masks=[tmp_path / "predicted/1-of-1.csv"], **outputs, split="train_aug")
+    assert "evaluation of train_aug: 2 of 3 images have a true mask; they are scored." in capsys.readouterr().err
+    (confusion, *_) = csv.DictReader(outputs["confusion_output"].read_text().splitlines())
+    assert confusion["background"] == "64"
+
+
+def test_the_stage_writes_curve_summary_and_classes(tmp_path):
+    data = write_data(tmp_path)
     write_thresholds(tmp_path / "otsu.json", Thresholds(0.45, 0.2, 0.6))
     names = ("output", "curve_output", "per_class_output")
     stage.cam(
-        index=tmp_path / "index.csv",
-        ground_truth=tmp_path / "truth.json",
+        **data,
         cams=[tmp_path / "1-of-1.npz"],
         otsu=tmp_path / "otsu.json",
         **{name: tmp_path / f"{name}.csv" for name in names},

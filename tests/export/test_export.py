@@ -91,6 +91,17 @@ def test_irn_files_do_what_the_programs_of_irn_ask_of_them(results):
     content["high_res"] += 1
 
 
+def test_irn_files_of_a_cam_at_another_size_hold_it_on_the_grid(results):
+    cams = [random_cam(name, classes, SIZE) for name, classes in CLASSES.items()]
+    full = [cam._replace(scores=resize_scores(cam.scores, SIZE)) for cam in cams]  # as the stage refinement writes them
+    write_shard(results / "cam/cnn/seed0/1-of-1.npz", full)
+    content = np.load(cam_export(results, "irn").with_name("a3.npy"), allow_pickle=True).item()
+    assert content["cam"].shape == (2, 3, 4)
+    assert content["cam"].dtype == torch.float32
+    np.testing.assert_allclose(content["cam"].numpy(), full[2].scores.reshape(2, 3, 4, 4, 4).mean((2, 4)), atol=1e-3)
+    assert content["high_res"].shape == (2, *SIZE)
+
+
 def test_irn_files_are_readable_with_numpy_1_and_their_bytes_depend_on_the_content_alone(results):
     first = cam_export(results, "irn")
     before = {path.name: path.read_bytes() for path in first.parent.glob("*.npy")}
@@ -300,6 +311,8 @@ def compressed_shard():
         ([("..\\evil", b"x")], {}, "no plain file inside"),
         ([("C:evil", b"x")], {}, "no plain file inside"),
         ([("folder/", b"")], {}, "no plain file inside"),
+        ([("a/.hidden", b"x")], {}, "no plain file inside"),
+        ([("a\nb", b"x")], {}, "no plain file inside"),
         ([("link", b"/etc/passwd")], {"mode": stat.S_IFLNK | 0o777}, "no plain file inside"),
         ([("a", b"x"), ("a", b"y")], {}, "holds a file twice"),
         ([("bomb", bytes(2**12))], {"compression": zipfile.ZIP_DEFLATED}, "more than a trail takes"),
@@ -316,6 +329,12 @@ def test_a_hostile_or_foreign_archive_is_refused_before_anything_is_written(
     assert run("show", "--pack", path, "--output", tmp_path / "shown") == 1
     assert message in capsys.readouterr().err
     assert [found.name for found in tmp_path.iterdir()] == ["hostile.zip"]
+
+
+def test_names_that_images_may_have_are_taken(tmp_path):
+    members = {f"image/{name}.png": b"x" for name in ("IMG_10 (1)", "été, 2", "写真", "a'b&c!", "-1")}
+    archive.write_archive(tmp_path / "own.zip", members)
+    assert archive.read_archive(tmp_path / "own.zip") == members
 
 
 def test_files_that_the_description_does_not_name_and_no_zip_at_all_are_refused(results, tmp_path, capsys):

@@ -85,6 +85,8 @@ def test_thresholds_that_are_not_named_come_from_the_scores(tmp_path):
     assert (one.foreground_threshold, one.background_threshold, one.confidence) == (0.5, 0.2, 0.6)
     with pytest.raises(ValueError, match="exchange them"):
         with_thresholds(LabelSettings(foreground_threshold=0.1), tmp_path / "otsu.json")
+    write_thresholds(tmp_path / "otsu.json", Thresholds(0.9, 0.5, 1.337))  # of a sum
+    assert with_thresholds(LabelSettings(), tmp_path / "otsu.json").foreground_threshold == 1.337
     with pytest.raises(ValueError, match="give one of them"):
         with_thresholds(LabelSettings(), None)
 

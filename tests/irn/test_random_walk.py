@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from orandnet.irn import random_walk
 from orandnet.irn.affinity import path_cells
 from orandnet.irn.labels import label_against
 from orandnet.irn.random_walk import chebyshev_coefficients, propagate, scaled_to_one
@@ -168,6 +169,15 @@ def test_grids_must_agree():
 def test_negative_steps_are_refused():
     with pytest.raises(ValueError, match="give 0 or more"):
         propagate(np.zeros((1, 2, 3)), np.zeros((2, 3)), radius=5, beta=10.0, steps=-1)
+
+
+def test_of_large_grids_nothing_is_kept(monkeypatch):
+    scores, boundary = np.random.default_rng(0).random((1, 6, 7)), np.random.default_rng(1).random((6, 7))
+    expected = propagate(scores, boundary, radius=5, beta=10, steps=16)
+    monkeypatch.setattr(random_walk, "MOST_KEPT", 41)
+    random_walk.forget_structures()
+    np.testing.assert_array_equal(propagate(scores, boundary, radius=5, beta=10, steps=16), expected)
+    assert random_walk._structure.cache_info().currsize == 0
 
 
 def test_scaling_keeps_the_ratio_of_the_classes():

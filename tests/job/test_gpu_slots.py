@@ -69,8 +69,15 @@ def test_a_job_may_take_several_devices_and_gets_those_that_are_free(start):
     assert start(2)[1] == "5,GPU-a/b"
 
 
-def test_what_slurm_assigned_is_left_alone(start):
-    assert [start(1, SLURM_JOB_ID="7", CUDA_VISIBLE_DEVICES="3")[1] for _ in range(2)] == ["3", "3"]
+def test_what_slurm_assigned_to_a_submitted_job_is_left_alone(start):
+    submitted = {"SLURM_JOB_ID": "7", "ORANDNET_ON_CLUSTER": "1"}
+    assert [start(1, **submitted)[1] for _ in range(2)] == ["4,5,GPU-a/b"] * 2
+
+
+def test_jobs_inside_an_allocation_share_its_devices_and_those_of_another_are_others(start):
+    assert [start(1, SLURM_JOB_ID="7", CUDA_VISIBLE_DEVICES="0,1")[1] for _ in range(2)] == ["0", "1"]
+    assert start(1, SLURM_JOB_ID="8", CUDA_VISIBLE_DEVICES="0,1")[1] == "0"
+    assert [start(1, SLURM_JOB_ID="9", CUDA_VISIBLE_DEVICES="3")[1] for _ in range(2)] == ["3", "3"]
 
 
 def test_zero_gpus_hide_every_device(start):

@@ -19,6 +19,8 @@ try:
 except SystemExit as stopped:
     assert stopped.code == 0
 import gc
+import os
+assert os.environ["OPENBLAS_NUM_THREADS"] == "1"  # sums of matrix products do not depend on the threads
 assert gc.isenabled() and gc.get_freeze_count() > 100_000
 import torch
 from orandnet.networks.device import select_device

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from orandnet.maps.grid import GRID_STRIDE, grid_shape, resize_scores
+from orandnet.maps import grid
+from orandnet.maps.grid import GRID_STRIDE, averaged, grid_shape, resize_scores, to_grid
 
 sides = st.integers(1, 40)
 
@@ -58,3 +59,22 @@ def test_one_row_by_hand():
 def test_the_grid_covers_the_image_and_no_cell_lies_outside(height, width):
     for cells, pixels in zip(grid_shape((height, width)), (height, width), strict=True):
         assert (cells - 1) * GRID_STRIDE < pixels <= cells * GRID_STRIDE
+
+
+@given(sides, sides, st.floats(0, 1, width=32), st.integers(1, 40), st.integers(1, 40))
+def test_on_the_grid_scores_stay_in_their_range(height, width, value, h, w):
+    raw = np.random.default_rng(0).random((1, h, w), dtype=np.float32) * np.float32(value)
+    found = to_grid(raw, (height, width))
+    assert found.shape == (1, *grid_shape((height, width)))
+    assert raw.min() <= found.min() <= found.max() <= raw.max()
+
+
+def test_of_large_maps_nothing_is_kept(monkeypatch):
+    scores = np.random.default_rng(0).random((1, 40, 30), dtype=np.float32)
+    expected = resize_scores(scores, (161, 121)), averaged(scores, (9, 7))
+    monkeypatch.setattr(grid, "MOST_KEPT", 0)
+    grid._weights.cache_clear()
+    grid._overlaps.cache_clear()
+    for found, same in zip((resize_scores(scores, (161, 121)), averaged(scores, (9, 7))), expected, strict=True):
+        np.testing.assert_array_equal(found, same)
+    assert grid._weights.cache_info().currsize == grid._overlaps.cache_info().currsize == 0

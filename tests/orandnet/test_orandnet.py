@@ -188,6 +188,18 @@ def test_the_generator_alone_decides_flip_and_window(stores):
     assert not torch.equal(first, other)
 
 
+def test_a_map_of_a_few_cells_is_learnt_from_without_a_crop(tmp_path):
+    for name in ("or", "and"):
+        write_shard(tmp_path / f"{name}.npz", [random_cam("a", (2,), (16, 13))])
+    settings = UNET.model_copy(update={"crop_size": None})
+    maps, target, weight = samples_of((tmp_path / "or.npz", tmp_path / "and.npz"), crop_size=None)(
+        0, np.random.default_rng(0), 0.0
+    )
+    assert weight.sum() == 16
+    create_network(settings).train()(maps).sum().backward()
+    assert target.shape == maps.shape
+
+
 def test_the_official_loss_takes_whole_images_with_all_their_classes(stores):
     samples = samples_of(stores, crop_size=None, loss="official_softmax", input_stride=1)
     assert [len(samples(position, np.random.default_rng(0), 0.0)[0]) for position in range(len(samples))] == [1, 3]

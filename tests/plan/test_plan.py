@@ -120,14 +120,19 @@ def test_a_training_starts_and_learns_from_what_the_config_names():
     assert trainings.segmenter_ground_truth(plan, "fsss") == ["results/tiny/dataset/ground_truth/train_aug.json"]
     assert trainings.segmenter_ground_truth(plan, "ours") == []
     assert trainings.segmenter_weights(plan, 2) == ["results/tiny/classifier/resnet50/seed2/weights.safetensors"]
-    assert trainings.boundary_weights(config(irn={"initial_source": None}), 0) == []
+    assert trainings.boundary_weights(config(irn={"initial_source": None}), "ours", 0) == []
+    alone = config(irn={"initial_source": None}, ensembles={"ours": {"irn": {"initial_source": "resnet50"}}})
+    assert trainings.boundary_weights(alone, "ours", 1) == [
+        "results/tiny/classifier/resnet50/seed1/weights.safetensors"
+    ]
     local = config(segmenter={"backbone": {"pretrained": True, "weights": "w.safetensors"}})
     assert trainings.pretrained_segmenter(local) == ["w.safetensors"]
     assert trainings.pretrained_segmenter(plan) == trainings.pretrained_classifier(plan, "vit") == []
 
 
 def test_a_source_of_kind_amn_learns_from_the_labels_of_its_seed_source():
-    amn = {"kind": "amn", "seed_source": "resnet50", "classifier": {"amn": {"start_from_seed": True}}}
+    classifier = {"backbone": {"model": "test_resnet"}, "amn": {"start_from_seed": True}}
+    amn = {"kind": "amn", "seed_source": "resnet50", "classifier": classifier}
     plan = config(sources={"amn": amn})
     assert trainings.seed_labels(plan, "amn", 0) == [
         f"results/tiny/irn/resnet50/seed0/labels/{shard}.csv" for shard in cams.shards(plan)
@@ -158,6 +163,13 @@ def test_the_test_split_ends_in_predictions_and_archives():
     assert found[-1] == "results/tiny/submission/ours.tar.gz"
     assert not any("/val/" in path for path in found)
     assert targets.submitted_masks(plan, "ours") == ["results/tiny/prediction/ours/scale/seed0/test/1-of-1.csv"]
+
+
+def test_data_with_other_ids_than_voc_s_has_no_archives():
+    data = {"kind": "voc", "root": "own", "labels": "labels.csv", "classes": {"cat": 8, "kiwi": 21}}
+    plan = config(prediction={"splits": ["val", "test"]}, dataset=data)
+    assert targets.submissions(plan) == []
+    assert any("/test/" in path for path in targets.tables_and_figures(plan))
 
 
 def test_without_masks_nothing_is_scored_but_all_is_shown():

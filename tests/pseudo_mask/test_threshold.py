@@ -96,7 +96,7 @@ def test_settings_resolve_to_one_method():
     assert settings.for_method("ours").threshold_rule == "best_miou"
     assert Settings().for_method("ours") == MethodSettings()
     with pytest.raises(ValidationError):
-        Settings(overrides={"vit": 1.5})
+        Settings(overrides={"vit": -0.1})
 
 
 @pytest.mark.parametrize("alpha", [1, 2])

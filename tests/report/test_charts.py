@@ -14,10 +14,11 @@ from orandnet.plan import jobs, page
 from orandnet.report import stage
 from orandnet.report.charts import COLORS, INK, Axis, Bars, Chart, Line, Matrix, Plot, Point, marked, over_seeds, styles
 from orandnet.report.mask_charts import whole_range
-from orandnet.report.measured import read_measured
+from orandnet.report.measured import Measured, read_measured
 from orandnet.report.page.vega import specifications
 from orandnet.report.paper import draw_chart
 from orandnet.report.run_charts import charts_of
+from orandnet.report.segmentation_charts import masks_chart
 
 SEEDS = (0, 1)
 # Machado, Oliveira & Fernandes (2009): what remains of linear RGB for eyes that lack one kind of cone, and on paper
@@ -130,6 +131,16 @@ def test_masks_are_set_against_what_is_learnt_from_them_a_point_per_method_and_s
             (method, f"seed {seed}") for method in ("naive", "ours") for seed in SEEDS
         ]
         assert len({point.x for point in plot.points}) == 4
+
+
+def test_masks_that_are_the_same_for_every_seed_are_set_against_each():
+    settings = page.chart_settings(config(seeds=(5, 6))).model_copy(update={"masks": {"ours": "ours"}})
+    score = {"method": "ours", "miou": "40", "precision": "50"}
+    where = {"schedule": settings.segmentation_schedule, "split": "val", "variant": settings.variant}
+    predictions = [{**score, **where, "seed": seed} for seed in (5, 6)]
+    masks = {**score, "threshold_rule": settings.rule_of("ours"), "seed": 5}
+    chart = masks_chart(Measured([masks], [], {}, predictions, {}, (), []), settings)
+    assert [[point.note for point in plot.points] for plot in chart.panels] == [["seed 5", "seed 6"]] * 2
 
 
 def test_every_seed_is_a_point(charts):

@@ -10,7 +10,7 @@ from scipy import stats
 from small_run import SmallRun, config
 
 from orandnet import cli
-from orandnet.files.manifest import Clock, write_manifest
+from orandnet.files.manifest import Clock, input_hashes, write_manifest
 from orandnet.report.comparison import Row, Run, compared_rows, differing, read_run
 from orandnet.report.settings import PageSettings
 
@@ -82,6 +82,7 @@ def two_runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     made = SmallRun(folder, config(run="first", orandnet={"width": 12}))
     facts = {"stage": "report page", "settings": {"settings": made.page()["settings"].model_dump(mode="json")}}
+    facts["inputs"] = input_hashes(made.measured())
     write_manifest([made.at("page")], facts, Clock())
     second = shutil.copytree(folder / "results/first", folder / "results/second")
     manifest = second / "report.manifest.json"
@@ -122,9 +123,36 @@ def test_scores_as_made_follow_each_methods_rule_and_are_left_out_where_a_run_di
     shutil.rmtree(copied)
 
 
+def test_scores_of_an_older_config_are_left_out_and_those_that_changed_since_the_report_are_named(two_runs):
+    first = two_runs / "results/first"
+    copied = shutil.copytree(first, two_runs / "results/of_older")
+    before = read_run(copied).scores
+    for place in ("cam/vit", "prediction/ours/scale"):  # as of a run with one more seed
+        shutil.copytree(copied / f"evaluation/{place}/seed0", copied / f"evaluation/{place}/seed1")
+    assert read_run(copied).scores == before
+    summary = copied / "evaluation/cam/vit/seed0/summary.csv"
+    summary.write_text(summary.read_text().replace("otsu", "fixed"))
+    with pytest.raises(ValueError, match=r"vit/seed0/summary.csv: is not what report.html was made of; run it"):
+        read_run(copied)
+    summary.unlink()
+    with pytest.raises(ValueError, match=r"vit/seed0/summary.csv: is not what report.html was made of; run it"):
+        read_run(copied)
+    shutil.rmtree(copied)
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(two_runs, monkeypatch, capsys):
+    monkeypatch.chdir(two_runs)
+    shutil.copytree("results/second", "other/results/first")
+    assert command("first", "other/results/first") == 0
+    assert "other/results/first" in capsys.readouterr().out
+    with open("results/comparison-first-first.csv", newline="") as file:
+        assert {row["run"] for row in csv.DictReader(file)} == {"results/first", "other/results/first"}
+
+
 def test_runs_that_are_not_there_or_not_finished_are_named(two_runs, monkeypatch, capsys):
     monkeypatch.chdir(two_runs)
     assert command("first") == command("first", "results/first") == command("first", "frist") == 1
+    assert command("first", str(two_runs / "results/first")) == 1
     text = capsys.readouterr().err
     assert "give two or more different runs" in text
     assert "results/frist: holds no finished run" in text

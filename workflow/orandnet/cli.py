@@ -16,7 +16,7 @@ from orandnet.job.ending import in_one_line, run_to_the_end
 from orandnet.job.fingerprint import fingerprint
 from orandnet.job.gpu_slots import take_gpus
 from orandnet.job.progress import say
-from orandnet.job.startup import leave_out_compiler, no_garbage_collection
+from orandnet.job.startup import leave_out_compiler, no_garbage_collection, products_in_one_thread
 from orandnet.job.time_limit import set_time_limit
 from orandnet.job.warnings import collected_warnings
 from orandnet.options import description, grouped, job_options, make_parser, parameters, positional
@@ -70,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
         say(f"orandnet: {unknown(stage, STAGES | TOOLS, 'command')}")
         raise SystemExit(2)
     leave_out_compiler()
+    products_in_one_thread()
     try:
         _run(stage, _prepare_job(stage, rest))
     except Exception as error:

@@ -88,6 +88,12 @@ def segment_fingerprint():
 
 SEGMENT_FINGERPRINT = segment_fingerprint()
 
+if "test" in CONFIG.prediction.splits:
+    try:
+        listing.refuse_without_test(CONFIG.dataset)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
 
 wildcard_constraints:
     **names.constraints(CONFIG),

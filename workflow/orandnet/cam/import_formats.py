@@ -192,7 +192,7 @@ def _number(key: object, path: Path) -> int:
 def read_grey(path: Path, most_cells: int) -> np.ndarray:
     """Return a grey image of 8 or 16 bits as (h, w) float32 in [0, 1]; ValueError for any other file."""
     content = read_regular(path, what="soft mask", most_bytes=MOST_BYTES)
-    image, _ = decode_picture(content, path, formats=("PNG",), what="soft mask", most_pixels=most_cells)
+    image, *_ = decode_picture(content, path, formats=("PNG",), what="soft mask", most_pixels=most_cells)
     if image.mode not in BRIGHTEST:
         raise ValueError(f"{path}: is of mode {image.mode}; save a soft mask as grey of 8 or 16 bits.")
     return np.asarray(image, dtype=np.float32) / np.float32(BRIGHTEST[image.mode])

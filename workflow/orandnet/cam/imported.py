@@ -16,7 +16,7 @@ from orandnet.dataset.problems import refuse
 from orandnet.files.files_by_image import FilesByImage
 from orandnet.files.store import Cam
 from orandnet.maps import FLAT
-from orandnet.maps.grid import averaged, covers, grid_shape, resize_scores
+from orandnet.maps.grid import covers, to_grid
 
 ROUNDING = 1e-3  # a score may leave [0, 1] by so much, as those of half precision do
 SHOWN = 10
@@ -91,21 +91,6 @@ def _check_scores(path: Path, scores: np.ndarray, size: tuple[int, int], *, norm
             f"{path}: scores reach from {low:.4g} to {high:.4g}, a CAM lies in [0, 1]; "
             "set cam: {normalise: max} or min_max for this source."
         )
-
-
-def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return (K, h, w) maps of an image of `size` (H, W) pixels brought to its grid.
-
-    Finer maps are averaged over each cell's area, coarser ones interpolated bilinearly; values stay in their range.
-    """
-    shape = grid_shape(size)
-    if scores.shape[1:] == shape:
-        return scores
-    if scores.shape[1] < shape[0] or scores.shape[2] < shape[1]:
-        resized = resize_scores(scores, shape)
-    else:
-        resized = averaged(scores, shape)
-    return resized.clip(scores.min(), scores.max())
 
 
 def _within(scores: np.ndarray) -> np.ndarray:

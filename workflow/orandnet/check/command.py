@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from orandnet.config.merging import merged_config
 from orandnet.config.sections import Config, load
 from orandnet.dataset.index import CLASSES
+from orandnet.dataset.listing import refuse_without_test
 from orandnet.dataset.settings import Settings as DatasetSettings
 from orandnet.screen.finished import run_warnings
 
@@ -62,6 +63,8 @@ class _Report:
 def _config_faults(raw: object) -> tuple[list[str], str, Config | None]:
     try:
         config = load(raw)
+        if "test" in config.prediction.splits:
+            refuse_without_test(config.dataset)
     except ValueError as error:
         return str(error).splitlines(), "", None
     parts = (f"run {config.run}", f"{len(config.sources)} sources", f"{len(config.ensembles)} ensembles")

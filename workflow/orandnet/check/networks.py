@@ -8,6 +8,8 @@ from orandnet.cam.clip.network import image_tower
 from orandnet.classifier.network import create_classifier
 from orandnet.classifier.network import without_pretraining as classifier_from_nothing
 from orandnet.config.sections import Config
+from orandnet.config.starts import starts
+from orandnet.files.checkpoint import BACKBONE
 from orandnet.irn.boundary import BoundaryNetwork
 from orandnet.orandnet.network import create_network
 from orandnet.segmenter.deeplab import DeepLab
@@ -25,18 +27,39 @@ def network_faults(config: Config, num_foreground: int) -> tuple[list[str], list
     Returns:
         One line for each fault, and the names of the models whose weights the run fetches from timm's hub.
     """
-    faults, from_hub, made = [], [], set()
+    faults, from_hub, made, places = [], [], {}, {}
     for place, settings, make in _networks(config, num_foreground):
-        key = (make.__name__, settings.canonical_json())
+        places[place] = key = (make.__name__, settings.canonical_json())
         if key in made:
             continue
-        made.add(key)
+        made[key] = {}
         from_hub += [model for model in _hub_models(settings) if model not in from_hub]
         try:
-            make(settings)
+            made[key] = _backbone_shapes(make(settings))
         except (ValueError, OSError) as error:
             faults.append(f"{place}: {str(error).splitlines()[0]}")
-    return faults, from_hub
+    return faults + list(_unfit_starts(config, {place: made[key] for place, key in places.items()})), from_hub
+
+
+def _backbone_shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(part.shape) for name, part in network.state_dict().items() if name.startswith(BACKBONE)}
+
+
+def _unfit_starts(config: Config, shapes: dict[str, dict[str, tuple[int, ...]]]) -> Iterator[str]:
+    """Yield a line on each network whose backbone has not the tensors of the source that it starts from.
+
+    Args:
+        config: the run's.
+        shapes: of the backbone of each network that could be made, by its place.
+    """
+    for start in starts(config):
+        own, given = shapes[start.network], shapes[f"sources.{start.source}.classifier"]
+        unfit = sorted(name for name, shape in own.items() if given.get(name) != shape)
+        if given and unfit:
+            yield (
+                f"{start.key}: {len(unfit)} of the {len(own)} backbone tensors of {start.network} are not as those of "
+                f"{start.source}, first {unfit[0]}; use the same backbone in both."
+            )
 
 
 def _networks(config: Config, num_foreground: int) -> Iterator[tuple[str, Section, Callable[[Section], nn.Module]]]:

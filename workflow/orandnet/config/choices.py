@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from orandnet.config.clips import unfit_clip
 from orandnet.config.sources import split_member
+from orandnet.config.starts import boundary_starts, unfit_starts
+from orandnet.config.thresholds import unreachable_thresholds
 from orandnet.config.timm_models import unknown_model
 from orandnet.pseudo_mask.settings import TUNED
+from orandnet.report.settings import FULLY_SUPERVISED
 from orandnet.segmenter.settings import GROUND_TRUTH
 
 
@@ -29,6 +32,8 @@ def contradictions(config) -> Iterator[str]:
     for name in config.clips:
         yield from unfit_clip(config, name)
     yield from _unfit_sources(config)
+    yield from unfit_starts(config)
+    yield from unreachable_thresholds(config)
     yield from _unmade_cams(config)
     yield from _unrefined_cams(config)
     if not config.dataset.scored:
@@ -47,10 +52,7 @@ def _broken_sections(config) -> Iterator[str]:
         its = of_kind.get(config.sources[source].kind, (config.classifier_of, config.cam_of))
         makers += [(make, source) for make in its]
     makers += [(make, name) for name in config.ensembles for make in (config.fusion_of, config.orandnet_of)]
-    known = (*config.sources, *config.ensembles)
-    seeds = [source.seed_source for source in config.sources.values() if source.seed_source in known]
-    refined = [cam for cam in config.irn.cams if cam in known]
-    makers += [(config.irn_of, name) for name in (*refined, *seeds)]
+    makers += [(config.irn_of, name) for name in (*config.sources, *config.ensembles)]
     for make, name in makers:
         try:
             make(name)
@@ -111,6 +113,11 @@ def _unmade_cams(config):
                 f"segmenter.methods.{row}: no pseudo masks come from {method!r}; choose {GROUND_TRUTH} or one of "
                 f"{config.cam_methods}."
             )
+        if (row == FULLY_SUPERVISED) != (method == GROUND_TRUTH):
+            yield (
+                f"segmenter.methods.{row}: is trained on {method}, but the tables call the row that learns from "
+                f"{GROUND_TRUTH}, and it alone, {FULLY_SUPERVISED}; rename the row."
+            )
 
 
 def _unrefined_cams(config):
@@ -152,10 +159,10 @@ def _repeated_or_empty(config):
 def _unfit_sources(config):
     """What is wrong where a source is named as the start of something else."""
     of_kind_cnn = [name for name, source in config.sources.items() if source.kind == "cnn"]
-    for place, name in (
-        ("irn.initial_source", config.irn.initial_source),
-        ("segmenter.initial_source", config.segmenter.initial_source),
-    ):
+    places = [(key, source) for key, _, source in boundary_starts(config)]
+    places += [("irn.initial_source", config.irn.initial_source)]
+    places += [("segmenter.initial_source", config.segmenter.initial_source)]
+    for place, name in dict.fromkeys(places):
         if name is not None and name not in of_kind_cnn:
             yield f"{place}: {name!r} is no source of kind cnn; name one, or write null."
     for name, source in config.sources.items():

@@ -49,5 +49,18 @@ def unknown_model(name: str) -> str | None:
     return f"timm has no model {name!r}; " + (f"did you mean {near[0]!r}?" if near else "write a name of its list.")
 
 
+@cache
+def architecture(name: str) -> str | None:
+    """Return what stands for the tensors of a model, whatever its weights; None where its name does not tell.
+
+    An older name stands for the one that took its place; timm's ports of TensorFlow's networks differ in padding only.
+    """
+    if name.startswith(ELSEWHERE):
+        return None
+    base = name.partition(".")[0]
+    newer = re.search(rb"['\"]%s['\"]\s*:\s*['\"]([\w.]+)['\"]" % re.escape(base.encode()), _source() or b"")
+    return (newer[1].decode().partition(".")[0] if newer else base).removeprefix("tf_")
+
+
 def _is_there(source: bytes, form: str, name: str) -> bool:
     return (form % name).encode() in source

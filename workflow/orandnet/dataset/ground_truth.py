@@ -45,13 +45,17 @@ class GroundTruth:
         self._known = np.isin(np.arange(256), list(ids))
         self._as_in_files = ids == {file_id: file_id for file_id in ids}
 
+    def has(self, image_id: str) -> bool:
+        """Return whether an image has a true mask."""
+        return image_id in self._masks
+
     def require(self, image_ids: Iterable[str]) -> None:
         """Refuse images without a mask, before long work starts.
 
         Raises:
             ValueError: with the number of such images and the first of them.
         """
-        missing = [image_id for image_id in image_ids if image_id not in self._masks]
+        missing = [image_id for image_id in image_ids if not self.has(image_id)]
         if missing:
             raise ValueError(
                 f"{missing[0]}: has no true mask, and {len(missing) - 1} further images have none; add the masks, "

@@ -9,8 +9,7 @@ from PIL import Image
 from orandnet.files.picture import MOST_BYTES, PHOTOGRAPH_FORMATS, decode_picture
 from orandnet.files.regular import read_regular
 
-_ORIENTATION = 0x0112
-# EXIF orientation -> what makes the picture upright; every other value means that nothing is known
+# EXIF orientation -> what makes the picture upright
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -20,6 +19,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_BACK = {turn: turn for turn in _TURNS} | {6: 8, 8: 6}  # orientation -> whose turn undoes its own
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -91,19 +91,13 @@ def decode_rgb(content: bytes, path: Path, size: tuple[int, int] | None = None) 
 
 def decode_photograph(content: bytes, path: Path) -> Photograph:
     """Return the image in the bytes of a file with its EXIF orientation; ValueError as in `read_rgb`."""
-    image, _ = decode_picture(content, path, formats=PHOTOGRAPH_FORMATS, what="image")
+    picture = decode_picture(content, path, formats=PHOTOGRAPH_FORMATS, what="image")
     try:
-        return Photograph(_to_rgb(image), _orientation(image))
+        rgb = _to_rgb(picture.image)
     except ValueError as error:
         raise ValueError(f"{path}: the image cannot be decoded ({error}); copy it again or unlist it.") from None
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        found = image.getexif().get(_ORIENTATION)
-    except Exception:  # a faulty block says nothing about the pixels, which viewers show all the same
-        return 1
-    return found if isinstance(found, int) and found in _TURNS else 1
+    as_stored = rgb.transpose(_TURNS[_BACK[picture.orientation]]) if picture.is_turned else rgb
+    return Photograph(as_stored, picture.orientation)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

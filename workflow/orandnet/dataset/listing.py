@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from orandnet.dataset.layouts import folder, voc
-from orandnet.dataset.layouts.entries import PARTS
+from orandnet.dataset.layouts.entries import PARTS, labels_path
 from orandnet.dataset.settings import TABLE_SUFFIXES, Settings
 
 
@@ -32,6 +32,38 @@ def annotation_files(settings: Settings) -> list[Path]:
     parts = settings.coco.splits().values() if settings.kind == "coco" else ()
     files = [settings.root / part.annotations for part in parts if part is not None]
     return _outside_download(files, settings)
+
+
+def refuse_without_test(settings: Settings) -> None:
+    """Refuse a data set that is known to have no image of the split test, before anything is trained for it.
+
+    Raises:
+        ValueError: if there is none, with the key that would give some.
+    """
+    if settings.kind == "scenes" and not settings.scenes.num_test:
+        lacking = "dataset.scenes.num_test is 0; raise it"
+    elif settings.kind == "coco" and settings.coco.test is None:
+        lacking = "dataset.coco.test names none; name its images"
+    elif settings.kind == "folder" and not _has_test_rows(settings):
+        lacking = f"{settings.labels} gives no image the split test; give it to some"
+    elif settings.kind == "voc" and not _has_test_list(settings):
+        fetched = ", write dataset.download_test: true" if settings.download else ""
+        lacking = f"{settings.root} has no list {settings.lists.test} (dataset.lists.test); make it{fetched}"
+    else:
+        return
+    raise ValueError(f"prediction.splits: test is to be predicted, but {lacking}, or drop test.")
+
+
+def _has_test_rows(settings: Settings) -> bool:
+    try:
+        return "test" in folder.splits_of(labels_path(settings)).values()
+    except (ValueError, OSError):
+        return True  # the job says what is wrong with the CSV
+
+
+def _has_test_list(settings: Settings) -> bool:
+    to_come = settings.download_test if settings.download else not settings.root.is_dir()
+    return to_come or bool(voc.list_files(settings, "test"))
 
 
 def rows_digest(settings: Settings, part: str | None) -> str:

@@ -24,7 +24,7 @@ from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import MaskList
 from orandnet.files.store import CamStore
 from orandnet.files.thresholds import read_thresholds
-from orandnet.job.progress import track
+from orandnet.job.progress import say, track
 from orandnet.job.warnings import warn
 from orandnet.maps.grid import resize_scores
 
@@ -115,7 +115,7 @@ def prediction(
     images, truth, predicted = read_index(index), GroundTruth(index, ground_truth), MaskList(masks)
     shape = (images.num_classes, images.num_classes)
     confusions = {variant: np.zeros(shape, dtype=np.int64) for variant in predicted.variants}
-    for record in track(images.filled_subset(split, index), f"evaluation of {split}"):
+    for record in track(_with_masks(images.filled_subset(split, index), truth, split), f"evaluation of {split}"):
         true = truth.read(record.image_id)
         for variant, confusion in confusions.items():
             mask = predicted.read(record.image_id, variant)
@@ -126,6 +126,14 @@ def prediction(
     _write(output, ("variant", *SUMMARY), rows)
     _write_per_class(per_class_output, "variant", images, confusions)
     _write_confusion(confusion_output, images, confusions)
+
+
+def _with_masks(records: list[Record], truth: GroundTruth, split: str) -> list[Record]:
+    """Return the images that have a true mask: of those that are only trained on, in train_aug, some may have none."""
+    found = [record for record in records if record.split != "train_aug" or truth.has(record.image_id)]
+    if len(found) < len(records):
+        say(f"evaluation of {split}: {len(found)} of {len(records)} images have a true mask; they are scored.")
+    return found
 
 
 def _sweep(

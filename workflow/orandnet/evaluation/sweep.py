@@ -130,8 +130,14 @@ def curve_of(thresholds: np.ndarray, by_threshold: Scores) -> Curve:
 
 
 def thresholds_by_rule(curve: Curve, *, background_threshold: float, otsu: float) -> dict[ThresholdRule, float]:
-    """Return the threshold that every rule chooses on a curve, those without ground truth first."""
+    """Return the threshold that every rule chooses on a curve, those without ground truth first.
+
+    Where no true pixel counts, all rules that ask for some have Otsu's threshold; nothing is scored there.
+    """
+    tuned = ("best_miou", "precision_ge_recall")
+    if np.isnan(curve.miou).all():
+        return {"otsu": otsu, "fixed": background_threshold} | dict.fromkeys(tuned, otsu)
     return {
         rule: select_threshold(curve, rule, background_threshold=background_threshold, otsu=otsu)
-        for rule in (*WITHOUT_TRUTH, "best_miou", "precision_ge_recall")
+        for rule in (*WITHOUT_TRUTH, *tuned)
     }

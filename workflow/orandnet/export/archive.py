@@ -5,8 +5,8 @@ files only, a bounded size.
 """
 
 import io
-import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from orandnet.files.regular import open_regular, reason
 from orandnet.files.store import FIRST_ZIP_DATE
 
 MAX_BYTES = 256 * 2**20  # unpacked
-_PART = re.compile(r"\w[\w.@+=-]*")  # of a path: no root, no drive, no `..`, nothing hidden
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # characters of control, and line separators
 _UNREADABLE = (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -57,13 +57,19 @@ def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     names = [info.filename for info in infos]
     for info in infos:
         special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG)
-        if special or not all(_PART.fullmatch(part) for part in info.filename.split("/")):
+        if special or not all(map(_is_plain, info.filename.split("/"))):
             raise ValueError(f"{path}: {info.filename!r} is no plain file inside the archive; do not unpack it.")
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: holds a file twice; do not unpack it.")
     size = sum(info.file_size for info in infos)
     if size > MAX_BYTES:
         raise ValueError(f"{path}: would unpack to {size / 2**20:.0f} MiB, more than a trail takes; do not unpack it.")
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a part of a path leads nowhere else: no root, no drive, no `..`, nothing hidden, nothing unseen."""
+    unseen = any(unicodedata.category(character) in _UNSEEN for character in part)
+    return part == part.strip() and part[:1] not in ("", ".") and not set(part) & set("\\:") and not unseen
 
 
 def _check_shard(path: Path, name: str, content: bytes) -> None:

@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from orandnet.files.store import Cam
-from orandnet.maps.grid import resize_scores
+from orandnet.maps.grid import resize_scores, to_grid
 
 
 def irn_npy(cam: Cam, file_ids: np.ndarray) -> bytes:
@@ -26,7 +26,7 @@ def irn_npy(cam: Cam, file_ids: np.ndarray) -> bytes:
     return pickled_npy(
         {
             "keys": Tensor(file_ids[cam.classes] - 1),
-            "cam": Tensor(cam.scores),
+            "cam": Tensor(to_grid(cam.scores, cam.size).astype(np.float32)),
             "high_res": resize_scores(cam.scores, cam.size),
         }
     )

@@ -15,6 +15,7 @@ from orandnet.files.regular import open_regular, reason
 from orandnet.settings import Section
 
 METADATA_KEY = "orandnet"
+BACKBONE = "backbone."  # starts the names of its tensors, in every network
 Described = TypeVar("Described", bound=Section)
 
 
@@ -143,15 +144,15 @@ def fill_network(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], 
     network.load_state_dict(dict(weights))
 
 
-def load_backbone(network: torch.nn.Module, path: Path, prefix: str = "backbone.") -> None:
+def load_backbone(network: torch.nn.Module, path: Path) -> None:
     """Start a network's backbone from the tensors `backbone.*` of another network's weights file.
 
     Raises:
         ValueError: if names or shapes do not fit, so that nothing is silently left at random values.
     """
     weights, _ = load_weights(path)
-    backbone = {name: tensor for name, tensor in weights.items() if name.startswith(prefix)}
-    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(prefix)}
+    backbone = {name: tensor for name, tensor in weights.items() if name.startswith(BACKBONE)}
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(BACKBONE)}
     missing = sorted(own.keys() - backbone.keys())
     unfit = [name for name in own.keys() & backbone.keys() if own[name].shape != backbone[name].shape]
     if missing or unfit:

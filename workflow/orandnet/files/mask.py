@@ -86,7 +86,7 @@ def read_mask_file(path: Path) -> bytes:
 
 def decode_mask(content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Return the mask in the bytes of a file like `read_mask`; `path` is for messages only."""
-    image, packing = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
+    image, packing, *_ = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
     if image.info.get("compression") in LOSSY_COMPRESSIONS:
         raise ValueError(f"{path}: is compressed as JPEG is, which alters ids; save the mask as PNG.")
     if isinstance(colors, ColorTable):

@@ -19,6 +19,8 @@ LOSSLESS_FORMATS = ("PNG", "TIFF", "BMP")
 LOSSY_COMPRESSIONS = ("jpeg", "tiff_jpeg", "webp")  # of a TIFF
 MOST_PIXELS = 10**8  # 10,000 x 10,000: 300 MB as RGB
 MOST_BYTES = 2**30  # of a file
+ORIENTATIONS = range(2, 9)  # of EXIF: what has to be turned
+_ORIENTATION = 0x0112
 # Pillow's own limit warns at one size and raises at twice that; here is one limit, and it refuses
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -50,10 +52,14 @@ class Picture(NamedTuple):
     Attributes:
         image: Pillow's image, decoded, its file closed.
         packing: Pillow's name of how the file held the pixels, such as `L;4`.
+        orientation: of EXIF, 2 to 8; 1 where the picture is upright or nothing is known.
+        is_turned: whether the pixels have been turned upright, as Pillow does to a TIFF; to no other format.
     """
 
     image: Image.Image
     packing: str
+    orientation: int
+    is_turned: bool
 
 
 def decode_picture(
@@ -74,9 +80,9 @@ def decode_picture(
     try:
         with Image.open(io.BytesIO(content), formats=formats) as image:
             _require_one(image, path, what, most_pixels)
-            packing = _packing(image)
+            packing, orientation = _packing(image), _orientation(image)
             image.load()
-            return Picture(image, packing)
+            return Picture(image, packing, orientation, orientation > 1 and _orientation(image) == 1)
     except _Refused:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -112,6 +118,14 @@ def _packing(image: Image.Image) -> str:
     """Return Pillow's name of the pixels' form in the file; a decoder has it as text, or first in a tuple."""
     arguments = image.tile[0][3] if image.tile else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(_ORIENTATION)
+    except Exception:  # a faulty block says nothing about the pixels, which viewers show all the same
+        return 1
+    return found if isinstance(found, int) and found in ORIENTATIONS else 1
 
 
 def _kind(content: bytes) -> str:

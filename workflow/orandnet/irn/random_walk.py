@@ -28,6 +28,7 @@ from torch import Tensor
 
 from orandnet.irn.affinity import affinity, fits, offsets, window
 
+MOST_KEPT = 2**15  # cells of a map whose structure is kept: half a megapixel, 27 MB
 TAIL = 1e-5  # weight of the Chebyshev terms left out; float32 rounding of the walk itself is about 1e-4
 
 
@@ -90,7 +91,9 @@ def step_matrix(boundary: Tensor, *, radius: int, beta: float) -> Tensor:
             window(weights[disc.index(offset)], (0, 0), offset).copy_(strength)
             window(weights[disc.index(opposite)], offset, offset).copy_(strength)
     weights /= weights.sum(0)
-    rows, columns, entries = _structure(shape, radius, boundary.device)
+    # photographs of many large sizes would fill the memory with what is kept of them
+    structure = _structure if shape[0] * shape[1] <= MOST_KEPT else _structure.__wrapped__
+    rows, columns, entries = structure(shape, radius, boundary.device)
     size = (math.prod(shape),) * 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")

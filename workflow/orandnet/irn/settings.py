@@ -15,14 +15,14 @@ class LabelSettings(Section):
     foreground_threshold: float | None = Field(
         None,
         ge=0,
-        le=1,
+        le=100,  # of a sum; `config.thresholds` knows how far each CAM reaches
         description="background score above which a class is confident foreground; null: from the scores, as "
         "`pseudo_mask.sure_margin` says; IRN's own is 0.30",
     )
     background_threshold: float | None = Field(
         None,
         ge=0,
-        le=1,
+        le=100,  # of a sum; `config.thresholds` knows how far each CAM reaches
         description="background score below which all classes leave confident background; null: from the scores; IRN's "
         "own is 0.05",
     )

@@ -1,8 +1,8 @@
 """Which GPU a job computes on, where several jobs share a machine.
 
 Snakemake counts GPUs but does not tell jobs apart. So each job takes the lock of a free device and sees that one alone.
-Under SLURM the scheduler has assigned the devices, and its choice stands. Has to run before torch looks for devices;
-imports no torch itself.
+A job that was submitted to SLURM has devices of its own, and that choice stands; in an allocation that holds the whole
+of a Snakemake, its jobs share what was assigned. Has to run before torch looks for devices; imports no torch itself.
 """
 
 import fcntl
@@ -43,12 +43,15 @@ def take_gpus(count: int) -> list[str]:
         os.environ[VISIBLE] = ""
         return []
     gpus = visible_gpus()
-    if not gpus or "SLURM_JOB_ID" in os.environ:
+    allocation = os.environ.get("SLURM_JOB_ID", "")
+    if not gpus or (allocation and os.environ.get(ON_CLUSTER)):
         return gpus
     folder = _lock_folder()
     taken: list[str] = []
     for gpu in gpus:
-        if len(taken) < count and _lock(folder / f"gpu{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.lock"):
+        # an allocation may count its devices from 0
+        name = re.sub(r"[^A-Za-z0-9-]", "_", f"{allocation}-{gpu}" if allocation else gpu)
+        if len(taken) < count and _lock(folder / f"gpu{name}.lock"):
             taken.append(gpu)
     taken = taken or [gpus[os.getpid() % len(gpus)]]
     os.environ[VISIBLE] = ",".join(taken)

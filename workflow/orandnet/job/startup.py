@@ -1,4 +1,4 @@
-"""A quick start: torch without its compiler, and imports without the search for garbage.
+"""A quick start: torch without its compiler, imports without the search for garbage; and products in one thread.
 
 torchvision imports torch's compiler for one function of a layer, and every optimiser imports it to tell it to keep
 away. Nothing here is compiled, and the import takes longer than that of all else a stage needs from torch. So two
@@ -6,6 +6,7 @@ modules stand in for it: they answer what those two ask, and give way to the com
 """
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,6 +72,14 @@ def leave_out_compiler() -> None:
     for name, answers in ANSWERS.items():
         module = sys.modules[name] = _StandIn(name)
         vars(module).update(answers)
+
+
+def products_in_one_thread() -> None:
+    """Let numpy compute matrix products in one thread; to be called before numpy is imported.
+
+    Sums over several threads are other sums in the last bit: what a command writes would depend on the machine's load.
+    """
+    os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 All CAMs of an image lie on one grid, so that sources can be fused cell by cell. numpy only.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from orandnet.maps import GRID_STRIDE
 
+MOST_KEPT = 2**17  # elements of a matrix that is kept; larger ones take no time beside their products
 STRETCHED = 1024  # largest side of a map that has nothing to do with its image's size
 
 
@@ -47,6 +49,11 @@ def _weights(cells: int, pixels: int) -> np.ndarray:
     return matrix
 
 
+def _matrix(kept: Callable[[int, int], np.ndarray], cells: int, pixels: int) -> np.ndarray:
+    """Return what a function with a cache makes; photographs of many large sizes would fill the memory with it."""
+    return (kept if cells * pixels <= MOST_KEPT else kept.__wrapped__)(cells, pixels)
+
+
 def resize_scores(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return scores resized bilinearly, half-pixel centres, as torch's `align_corners=False`.
 
@@ -60,8 +67,7 @@ def resize_scores(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     scores = np.asarray(scores, dtype=np.float32)
     if scores.shape[1:] == tuple(shape):
         return scores.copy()
-    rows = _weights(scores.shape[1], shape[0])
-    columns = _weights(scores.shape[2], shape[1])
+    rows, columns = (_matrix(_weights, *sides) for sides in zip(scores.shape[1:], shape, strict=True))
     # without einsum: two matrix products, the smaller intermediate first
     return np.matmul(rows, np.matmul(scores, columns.T))
 
@@ -75,7 +81,22 @@ def _overlaps(cells: int, pixels: int) -> np.ndarray:
     return (shares.clip(min=0) * (cells / pixels)).astype(np.float32)
 
 
+def to_grid(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return (K, h, w) maps of an image of `size` (H, W) pixels brought to its grid.
+
+    Finer maps are averaged over each cell's area, coarser ones interpolated bilinearly; values stay in their range.
+    """
+    shape = grid_shape(size)
+    if scores.shape[1:] == shape:
+        return scores
+    if scores.shape[1] < shape[0] or scores.shape[2] < shape[1]:
+        resized = resize_scores(scores, shape)
+    else:
+        resized = averaged(scores, shape)
+    return resized.clip(scores.min(), scores.max())
+
+
 def averaged(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return (K, H, W) float scores averaged over the area of each of `shape` (h, w) cells, no more than there are."""
-    rows, columns = (_overlaps(*sides) for sides in zip(shape, scores.shape[1:], strict=True))
+    rows, columns = (_matrix(_overlaps, *sides) for sides in zip(shape, scores.shape[1:], strict=True))
     return np.matmul(rows, np.matmul(scores, columns.T))

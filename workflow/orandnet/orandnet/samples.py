@@ -8,6 +8,8 @@ from orandnet.files.store import CamStore
 from orandnet.orandnet.maps import at_stride, network_inputs
 from orandnet.orandnet.settings import Settings
 
+LEAST_SIDE = 5  # cells
+
 
 class CamSamples:
     """Draws (OR maps (K, I, s, s), AND maps (K, 1, s, s), weight (K, 1, s, s)) in float32.
@@ -49,8 +51,10 @@ def drawn(maps: Tensor, settings: Settings, generator: np.random.Generator) -> t
     """
     if settings.random_flip and generator.random() < 0.5:
         maps = maps.flip(-1)
-    if settings.crop_size is not None:
-        maps = _window(maps, settings.crop_size, generator)
+    # batch normalisation needs more than the one cell that is left of a smaller map at the coarsest level
+    size = LEAST_SIDE if settings.crop_size is None and max(maps.shape[-2:]) < LEAST_SIDE else settings.crop_size
+    if size is not None:
+        maps = _window(maps, size, generator)
     return maps[:, :-2], maps[:, -2:-1], maps[:, -1:]
 
 

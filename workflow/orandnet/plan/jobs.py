@@ -82,7 +82,7 @@ def _behind_cam(config: Config, method: str, seed: int) -> Iterator[str]:
         cam = method.removesuffix(IRN_SUFFIX)
         yield from _behind_cam(config, cam, seed)
         yield from _labels(config, cam, seed)
-        yield from _behind_initial(config, config.irn.initial_source, seed)
+        yield from _behind_initial(config, config.irn_of(cam).initial_source, seed)
         yield place("irn", config.run, cam=cam, seed=seed)
     elif method in config.sources:
         yield from _behind_initial(config, method, seed)

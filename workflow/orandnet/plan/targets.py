@@ -17,6 +17,7 @@ from orandnet.plan.trainings import segmenter_masks, segmenters
 from orandnet.pseudo_mask.settings import IRN_SUFFIX, TUNED
 from orandnet.report.settings import Pair
 from orandnet.report.settings import Settings as ReportSettings
+from orandnet.submission.settings import LARGEST_ID
 
 TABLES = (
     "table1_pseudo_masks",
@@ -194,8 +195,12 @@ def _unscored(config: Config) -> list[str]:
 
 
 def submissions(config: Config) -> list[str]:
-    """Return the archives for PASCAL VOC's server, where the test split is predicted; scenes stand in for VOC."""
-    if "test" not in config.prediction.splits or config.dataset.kind not in ("voc", "scenes"):
+    """Return the archives for PASCAL VOC's server, where the test split is predicted; scenes stand in for VOC.
+
+    There are none of data in VOC's layout with other mask ids than VOC's, which the server does not know.
+    """
+    of_voc = config.dataset.kind in ("voc", "scenes") and max(config.dataset.file_ids) <= LARGEST_ID
+    if "test" not in config.prediction.splits or not of_voc:
         return []
     rows = config.report.segmentation_methods or tuple(config.segmenter.methods)
     return [place("submission", config.run, method=method) for method in rows]

@@ -63,9 +63,9 @@ def seed_weights(config: Config, source: str, seed: int | str) -> list[str]:
     return _weights(config, config.sources[source].seed_source if starts else None, seed)
 
 
-def boundary_weights(config: Config, seed: int | str) -> list[str]:
-    """Return the weights of the source whose backbone IRN's boundary network starts from, or nothing."""
-    return _weights(config, config.irn.initial_source, seed)
+def boundary_weights(config: Config, cam: str, seed: int | str) -> list[str]:
+    """Return the weights of the source whose backbone a CAM's boundary network starts from, or nothing."""
+    return _weights(config, config.irn_of(cam).initial_source, seed)
 
 
 def segmenter_weights(config: Config, seed: int | str) -> list[str]:

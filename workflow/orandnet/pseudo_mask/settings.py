@@ -60,9 +60,10 @@ class Settings(Section):
     irn_background_threshold: Threshold = Field(
         0.30, description="The same for scores after the random walk (methods named <x>+irn)."
     )
-    overrides: dict[str, Threshold] = Field(
+    overrides: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(
         {},
-        description="Background threshold of single methods, whatever the rule, such as {vit: 0.1, naive+irn: 0.35}.",
+        description="Background threshold of single methods, whatever the rule, such as {vit: 0.1, naive+irn: 0.35}; "
+        "at most 1, of an ensemble's sum at most the number of its members.",
     )
     sure_margin: float = OtsuSettings.model_fields["sure_margin"]
 

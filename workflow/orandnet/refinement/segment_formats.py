@@ -56,7 +56,7 @@ def read_coco_rle(path: Path, size: tuple[int, int]) -> Segments:
 def read_id_png(path: Path, size: tuple[int, int]) -> Segments:
     """Return the segments of a picture that holds a number for each of them; 0 is none."""
     content = read_regular(path, what="map of segments", most_bytes=MOST_BYTES)
-    image, packing = decode_picture(
+    image, packing, *_ = decode_picture(
         content, path, formats=("PNG",), what="map of segments", most_pixels=4 * size[0] * size[1]
     )
     if image.mode not in GREY or (image.mode == "L" and packing.startswith("L;")):

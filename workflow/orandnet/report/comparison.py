@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from orandnet.files.places import find
+from orandnet.files.manifest import sha256
+from orandnet.files.places import find, origin_of
 from orandnet.report.measured import rows_of
 from orandnet.report.settings import PageSettings
 from orandnet.report.tables import METRICS, RULES
@@ -59,8 +60,10 @@ class Compared(NamedTuple):
 def read_run(folder: Path) -> Run:
     """Read the scores, the settings and the data of a run that has ended.
 
+    The scores are those that its report was made of: what an older config left in the folder is not read.
+
     Raises:
-        ValueError: if there is no such run, or it has not come to its report.
+        ValueError: if there is no such run, it has not come to its report, or scores have changed since.
     """
     page = folder / "report.manifest.json"
     if not page.is_file():
@@ -75,14 +78,30 @@ def read_run(folder: Path) -> Run:
     facts = {"images": str(data.get("images_sha256", ""))[:16], "classes": ", ".join(data["classes"])}
     facts |= {f"version of {name}": version for name, version in manifest["versions"].items()}
     scores: dict[Row, dict[int, float]] = {}
-    for row, seed, value in (*_of_masks(folder, settings), *_of_predictions(folder)):
+    of_masks = _summaries(folder, "evaluation_cam", manifest["inputs"].get("summaries", {}))
+    of_predictions = _summaries(folder, "evaluation_prediction", manifest["inputs"].get("predictions", {}))
+    for row, seed, value in (*_of_masks(of_masks, settings), *_of_predictions(of_predictions)):
         scores.setdefault(row, {})[seed] = value
     return Run(folder.name, scores, settings, facts)
 
 
-def _of_masks(folder: Path, settings: PageSettings) -> Iterator[tuple[Row, int, float]]:
-    for path in find(folder, "evaluation_cam"):
-        for row in rows_of(path) if path.name == "summary.csv" else ():
+def _summaries(folder: Path, artifact: str, reported: dict[str, str]) -> list[Path]:
+    """Return the scores that a report was made of, which lists them with their hashes, wherever the run lay then."""
+    there = {origin_of(path): path for path in find(folder, artifact) if path.name == "summary.csv"}
+    found = []
+    for name, known in reported.items():
+        path = there.get(origin_of(Path(name)))
+        if path is None or sha256(path) != known:
+            raise ValueError(
+                f"{path or f'{folder}: {name}'}: is not what report.html was made of; run it to its end again."
+            )
+        found.append(path)
+    return found
+
+
+def _of_masks(summaries: Iterable[Path], settings: PageSettings) -> Iterator[tuple[Row, int, float]]:
+    for path in summaries:
+        for row in rows_of(path):
             as_made = settings.rules is not None and settings.made([row])
             details = [row["threshold_rule"], *([AS_MADE] if as_made else [])]
             for measure in METRICS:
@@ -91,9 +110,9 @@ def _of_masks(folder: Path, settings: PageSettings) -> Iterator[tuple[Row, int, 
                         yield Row(MASKS, row["method"], detail, measure), int(row["seed"]), float(row[measure])
 
 
-def _of_predictions(folder: Path) -> Iterator[tuple[Row, int, float]]:
-    for path in find(folder, "evaluation_prediction"):
-        for row in rows_of(path) if path.name == "summary.csv" else ():
+def _of_predictions(summaries: Iterable[Path]) -> Iterator[tuple[Row, int, float]]:
+    for path in summaries:
+        for row in rows_of(path):
             detail = f"{row['schedule']} {row['split']} {row['variant']}"
             for measure in METRICS:
                 if row[measure]:

@@ -45,16 +45,23 @@ def compare(runs: list[str], /, *, output: str | None = None) -> None:
             results/comparison-<run>-<run>.
     """
     folders = [Path(run) if "/" in run else RESULTS / run for run in runs]
-    if len(set(folders)) < 2 or len(set(folders)) < len(folders):
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise ValueError(f"{' '.join(runs)}: give two or more different runs.")
-    found = [read_run(folder) for folder in folders]
-    start = Path(output) if output else RESULTS / "-".join(["comparison", *(run.name for run in found)])
+    found = _told_apart([read_run(folder) for folder in folders], folders)
+    start = Path(output) if output else RESULTS / "-".join(["comparison", *(folder.name for folder in folders)])
     compared = compared_rows(found)
     table, page = (start.with_name(f"{start.name}.{ending}") for ending in ("csv", "html"))
     write_csv(table, compared)
     write_html(page, found, compared)
     print_comparison(found, compared, screen())
     print(f"\ntable     {table}\npage      {page}")
+
+
+def _told_apart(runs: list[Run], folders: list[Path]) -> list[Run]:
+    """Return the runs, called by their folders where two have one name, as those of two checkouts do."""
+    if len({run.name for run in runs}) == len(runs):
+        return runs
+    return [run._replace(name=str(folder)) for run, folder in zip(runs, folders, strict=True)]
 
 
 def notes_of(runs: Sequence[Run]) -> list[str]:

@@ -1,5 +1,7 @@
 """Charts of segmenters: masks against what is learnt from them, seeds as points, confusions."""
 
+from collections import Counter
+
 import numpy as np
 
 from orandnet.report.charts import Axis, Chart, Matrix, Plot, Point
@@ -16,11 +18,14 @@ def shown_predictions(measured: Measured, settings: ChartSettings) -> list[Row]:
 
 def masks_chart(measured: Measured, settings: ChartSettings) -> Chart:
     """Return the quality of the masks against the mIoU on val of what was trained on them: a point per seed."""
-    scored = {(row["method"], int(row["seed"])): row for row in settings.made(measured.cams)}
+    rows = settings.made(measured.cams)
+    scored = {(row["method"], int(row["seed"])): row for row in rows}
+    seeds = Counter(row["method"] for row in rows)
+    once = {row["method"]: row for row in rows if seeds[row["method"]] == 1}  # imported CAMs, and those of a CLIP
     panels = {"miou": [], "precision": []}
     for row in shown_predictions(measured, settings):
         cam = settings.masks.get(row["method"], "")
-        masks = scored.get((cam, int(row["seed"]))) or scored.get((cam, 0))  # imported CAMs are scored once
+        masks = scored.get((cam, int(row["seed"]))) or once.get(cam)
         for metric, points in panels.items() if masks else ():
             points.append(Point(row["method"], number(masks[metric]), number(row["miou"]), f"seed {row['seed']}"))
     return Chart(

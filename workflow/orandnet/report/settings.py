@@ -7,6 +7,7 @@ from pydantic import Field
 
 from orandnet.settings import Distinct, Section
 
+FULLY_SUPERVISED = "fsss"  # row of the segmenter that learns from true masks
 Variant = Literal["ss", "ms", "ss_crf", "ms_crf"]
 
 

@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
+from orandnet.report.settings import FULLY_SUPERVISED
+
 TUNED = ("best_miou", "precision_ge_recall")  # on true masks
 RULES = ("otsu", "fixed", *TUNED)
 METRICS = ("miou", "precision", "recall")
 LEGACY = tuple(f"legacy20_{metric}" for metric in METRICS)
 KEPT = "kept"  # share of the pixels that masks do not ignore
-FULLY_SUPERVISED = "fsss"
 SAME_PIXELS = "scale_same_pixels"
 
 Row = dict[str, object]

@@ -15,9 +15,9 @@ from orandnet.files.atomic import atomic_path
 from orandnet.files.mask import encode_mask
 from orandnet.files.mask_colors import voc_palette
 from orandnet.files.picture import decode_picture
+from orandnet.submission.settings import LARGEST_ID
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
-LARGEST_ID = 20  # of VOC's classes
 
 
 def write_archive(path: Path, masks: Iterable[tuple[str, np.ndarray]]) -> None:
@@ -92,7 +92,7 @@ def _member_fault(archive: tarfile.TarFile, member: tarfile.TarInfo, size: tuple
 def mask_fault(content: bytes, size: tuple[int, int]) -> str | None:
     """Say what is wrong with a PNG's bytes as a mask of an image of `size` (H, W); None if nothing is."""
     try:
-        image, _ = decode_picture(content, Path("it"), formats=("PNG",), what="mask")
+        image, *_ = decode_picture(content, Path("it"), formats=("PNG",), what="mask")
     except ValueError as error:
         return f"cannot be decoded as PNG ({str(error).removeprefix('it: ')})."
     if image.mode != "P":

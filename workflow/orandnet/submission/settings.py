@@ -4,6 +4,8 @@ from pydantic import Field
 
 from orandnet.settings import MAX_SEED, Section
 
+LARGEST_ID = 20  # of VOC's classes, which is all that the server knows
+
 
 class Settings(Section):
     """Which predictions of the test split go into the archive for the PASCAL VOC server."""

@@ -8,8 +8,8 @@ import numpy as np
 from orandnet.dataset.index import Record, read_file_ids, read_index
 from orandnet.files.mask import MaskList
 from orandnet.job.progress import track
-from orandnet.submission.archive import LARGEST_ID, check_archive, write_archive
-from orandnet.submission.settings import Settings
+from orandnet.submission.archive import check_archive, write_archive
+from orandnet.submission.settings import LARGEST_ID, Settings
 
 
 def write(*, index: Path, masks: list[Path], output: Path, settings: Settings) -> None:

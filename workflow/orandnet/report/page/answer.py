@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from orandnet.report.measured import Measured
 from orandnet.report.page.score_table import Means, best_member, made_means, segmentation_means, signed
-from orandnet.report.settings import Comparison, PageSettings
-from orandnet.report.tables import FULLY_SUPERVISED, TUNED
+from orandnet.report.settings import FULLY_SUPERVISED, Comparison, PageSettings
+from orandnet.report.tables import TUNED
 
 
 def sentences(measured: Measured, settings: PageSettings) -> list[str]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from orandnet.report.measured import Measured
 from orandnet.report.screen import AS_TEXT, HEADINGS, LEFT, RULE_NAMES, TITLES, is_tuned, notes_of
 from orandnet.report.segmentation_charts import shown_predictions
-from orandnet.report.settings import Comparison, PageSettings
+from orandnet.report.settings import FULLY_SUPERVISED, Comparison, PageSettings
 from orandnet.report.table_files import read_rows
-from orandnet.report.tables import FULLY_SUPERVISED, mean_and_sd
+from orandnet.report.tables import mean_and_sd
 
 ROWS_OF = {"table1_pseudo_masks": "mask_rows", "table2_segmentation": "segmentation_rows"}
 SCORE_OF = {"table1_pseudo_masks": "miou", "table2_segmentation": "val", "table3_scale_scheduling": "scale_scheduling"}
