@@ -63,10 +63,13 @@ class _Report:
 def _config_faults(raw: object) -> tuple[list[str], str, Config | None]:
     try:
         config = load(raw)
+    except ValueError as error:
+        return str(error).splitlines(), "", None
+    try:
         if "test" in config.prediction.splits:
             refuse_without_test(config.dataset)
     except ValueError as error:
-        return str(error).splitlines(), "", None
+        return [str(error)], "", config
     parts = (f"run {config.run}", f"{len(config.sources)} sources", f"{len(config.ensembles)} ensembles")
     return [], f"ok: {', '.join(parts)}, {len(config.segmenter.methods)} segmenters", config
 
