@@ -424,6 +424,10 @@ def test_false_given_as_text_is_false():
             {"segmenter__methods": {"upper": "ground_truth"}},
             "segmenter.methods.upper: is trained on ground_truth, but the tables call the row that learns from ",
         ),
+        (
+            {"sources__fsss": {"kind": "cnn"}},
+            "sources.fsss: is in the tables what learns from true masks; ",
+        ),
         ({"segmenter__methods": {"fsss": "ours"}}, "segmenter.methods.fsss: is trained on ours, but the tables call "),
         ({"pseudo_mask__overrides": {"cnn": 1.5}}, "pseudo_mask.overrides.cnn: 1.5 exceeds 1, which no score of cnn "),
         (

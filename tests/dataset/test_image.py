@@ -81,6 +81,18 @@ def test_an_image_is_turned_as_viewers_turn_it(tmp_path, orientation, suffix):
     assert (photograph.orientation, photograph.upright_size) == (orientation, expected.shape[:2])
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_damage_inside_the_pixels_is_refused(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, compression="tiff_deflate")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.(png|tif): the image cannot be decoded"):
+        read_rgb(path)
+
+
 def test_an_image_that_was_replaced_by_one_of_another_size_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"a.png: has 2 x 3 pixels \(W x H\), the index says 4 x 3; run .* again"):
         read_rgb(saved(tmp_path, Image.fromarray(RGB)), (3, 4))

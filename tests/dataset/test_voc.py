@@ -13,7 +13,7 @@ from orandnet.dataset.layouts.voc import read_list
 from orandnet.dataset.mask_ids import translated, unknown_ids
 from orandnet.dataset.settings import Lists, Settings
 from orandnet.dataset.stage import make_all
-from orandnet.files.mask import write_mask
+from orandnet.files.mask import read_mask, write_mask
 from voc_folder import SIZE, write_image, write_list, write_voc
 from whole_dataset import survey, true_masks
 
@@ -247,6 +247,18 @@ def test_a_square_beside_a_mask_leaves_open_whether_it_is_turned(settings):
     turn(settings, "a2", 6, np.zeros((12, 12, 3), np.uint8))
     write_mask(settings.root / "SegmentationClass/a2.png", np.zeros((12, 12), np.uint8))
     refused(settings, "a2.jpg", "EXIF orientation is 6", "exiftran -ai")
+
+
+def test_a_mask_that_is_turned_by_a_tag_of_its_own_belongs_to_the_turned_image(settings, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turn(settings, "a2", 3)
+    mask = settings.root / "SegmentationClass/a2.png"
+    ids = read_mask(mask)
+    mask.unlink()
+    Image.fromarray(ids).save(mask.with_suffix(".tif"), exif=exif)
+    index_of(settings, tmp_path / "out")
+    np.testing.assert_array_equal(true_masks(tmp_path / "out").read("a2"), ids[::-1, ::-1])
 
 
 @pytest.mark.parametrize("suffix", ["tif", "bmp", "webp", "TIFF"])

@@ -332,7 +332,9 @@ def test_a_hostile_or_foreign_archive_is_refused_before_anything_is_written(
 
 
 def test_names_that_images_may_have_are_taken(tmp_path):
-    members = {f"image/{name}.png": b"x" for name in ("IMG_10 (1)", "été, 2", "写真", "a'b&c!", "-1")}
+    members = {
+        f"image/{name}.png": b"x" for name in ("IMG_10 (1)", "été, 2", "写真", "a'b&c!", "-1", "12:30", "می\u200cروم")
+    }
     archive.write_archive(tmp_path / "own.zip", members)
     assert archive.read_archive(tmp_path / "own.zip") == members
 

@@ -12,7 +12,7 @@ import numpy as np
 from orandnet.dataset.image import decode_photograph, read_image_file
 from orandnet.dataset.mask_ids import unknown_ids
 from orandnet.dataset.problems import refuse
-from orandnet.files.mask import Colors, decode_mask, read_mask_file
+from orandnet.files.mask import Colors, decode_mask_and_turn, read_mask_file
 from orandnet.job.progress import say, track
 
 WAITING = 512  # files that wait for a thread
@@ -120,8 +120,8 @@ def _inspect_image(path: Path) -> SeenImage:
 
 def _inspect_mask(pair: Pair, *, known: np.ndarray, colors: Colors) -> SeenMask:
     content = read_mask_file(pair.mask)
-    mask = decode_mask(content, pair.mask, colors=colors)
-    orientation = _turn(pair, mask.shape)
+    mask, is_turned = decode_mask_and_turn(content, pair.mask, colors=colors)
+    orientation = _turn(pair._replace(orientation=1) if is_turned else pair, mask.shape)
     problem = unknown_ids(mask, known)
     if problem:
         raise ValueError(f"{pair.mask}: {problem}; add their classes, or set other_mask_ids: ignore.")

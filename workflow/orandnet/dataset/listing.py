@@ -43,7 +43,7 @@ def refuse_without_test(settings: Settings) -> None:
     if settings.kind == "scenes" and not settings.scenes.num_test:
         lacking = "dataset.scenes.num_test is 0; raise it"
     elif settings.kind == "coco" and settings.coco.test is None:
-        lacking = "dataset.coco.test names none; name its images"
+        lacking = f"dataset.coco.test names none; name its images{' and drop download' if settings.download else ''}"
     elif settings.kind == "folder" and not _has_test_rows(settings):
         lacking = f"{settings.labels} gives no image the split test; give it to some"
     elif settings.kind == "voc" and not _has_test_list(settings):

@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from orandnet.dataset.layouts.entries import UNSEEN
 from orandnet.files.atomic import atomic_path
 from orandnet.files.regular import open_regular, reason
 from orandnet.files.store import FIRST_ZIP_DATE
 
 MAX_BYTES = 256 * 2**20  # unpacked
-_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # characters of control, and line separators
 _UNREADABLE = (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -68,8 +68,9 @@ def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
 
 def _is_plain(part: str) -> bool:
     """Whether a part of a path leads nowhere else: no root, no drive, no `..`, nothing hidden, nothing unseen."""
-    unseen = any(unicodedata.category(character) in _UNSEEN for character in part)
-    return part == part.strip() and part[:1] not in ("", ".") and not set(part) & set("\\:") and not unseen
+    unseen = any(unicodedata.category(character) in UNSEEN for character in part)
+    leads_away = part[:1] in ("", ".") or part[1:2] == ":" or "\\" in part
+    return part == part.strip() and not leads_away and not unseen
 
 
 def _check_shard(path: Path, name: str, content: bytes) -> None:

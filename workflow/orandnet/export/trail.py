@@ -24,7 +24,8 @@ from orandnet.settings import Section
 
 DESCRIPTION = "trail.json"
 FACTS = ("stage", "settings", "options", "code", "random_seed", "versions", "device")
-Text = Annotated[str, StringConstraints(pattern=r"^\P{C}*$")]  # without control characters, as it is printed
+# without control characters, as it is printed
+Text = Annotated[str, StringConstraints(pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}]*$")]
 
 
 class Trail(Section):

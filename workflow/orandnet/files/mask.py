@@ -86,7 +86,18 @@ def read_mask_file(path: Path) -> bytes:
 
 def decode_mask(content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Return the mask in the bytes of a file like `read_mask`; `path` is for messages only."""
-    image, packing, *_ = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
+    return decode_mask_and_turn(content, path, colors=colors, most_pixels=most_pixels)[0]
+
+
+def decode_mask_and_turn(
+    content: bytes, path: Path, *, colors: Colors = None, most_pixels: int = MOST_PIXELS
+) -> tuple[np.ndarray, bool]:
+    """Return the same mask, and whether it has been turned upright, as its own EXIF orientation says (TIFF)."""
+    picture = decode_picture(content, path, formats=LOSSLESS_FORMATS, what="mask", most_pixels=most_pixels)
+    return _ids_of(picture.image, picture.packing, path, colors), picture.is_turned
+
+
+def _ids_of(image: Image.Image, packing: str, path: Path, colors: Colors) -> np.ndarray:
     if image.info.get("compression") in LOSSY_COMPRESSIONS:
         raise ValueError(f"{path}: is compressed as JPEG is, which alters ids; save the mask as PNG.")
     if isinstance(colors, ColorTable):

@@ -80,9 +80,12 @@ def decode_picture(
     try:
         with Image.open(io.BytesIO(content), formats=formats) as image:
             _require_one(image, path, what, most_pixels)
-            packing, orientation = _packing(image), _orientation(image)
+            packing = _packing(image)
+            # not of a PNG: to look for its tag decodes it, and would take what is damaged in it for a missing tag
+            before = _orientation(image) if image.format == "TIFF" else 1
             image.load()
-            return Picture(image, packing, orientation, orientation > 1 and _orientation(image) == 1)
+            after = _orientation(image)
+            return Picture(image, packing, max(before, after), before > after)
     except _Refused:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

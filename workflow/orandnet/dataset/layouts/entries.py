@@ -12,6 +12,7 @@ SPLITS = ("train", "train_aug", "val", "test")
 PARTS = {"train_aug": ("train", "train_aug"), "val": ("val",), "test": ("test",)}  # splits whose images are one list
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # categories of characters that no name may hold
 LONGEST_ID = 200  # bytes; a temporary file's name adds 40 to it, and file systems allow 255
 
 
@@ -38,7 +39,7 @@ def is_image_id(text: str) -> bool:
         and text == text.strip()
         and text[0] != "."
         and not set(text) & set("/\\")
-        and not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+        and not any(unicodedata.category(character) in UNSEEN for character in text)
         and len(text.encode()) <= LONGEST_ID
     )
 
