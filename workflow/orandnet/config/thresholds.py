@@ -20,8 +20,9 @@ def unreachable_thresholds(config) -> Iterator[str]:
 
 
 def _thresholds(config) -> Iterator[tuple[str, str, float | None]]:
-    for method in config.pseudo_mask.overrides.keys() & config.cam_methods:
-        yield f"pseudo_mask.overrides.{method}", method, config.pseudo_mask.overrides[method]
+    for method, threshold in config.pseudo_mask.overrides.items():
+        if method in config.cam_methods:  # of others `contradictions` speaks
+            yield f"pseudo_mask.overrides.{method}", method, threshold
     seeds = [source.seed_source for source in config.sources.values()]
     for cam in dict.fromkeys((*config.irn.cams, *seeds)):
         if cam in config.sources or cam in config.ensembles:
