@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import yaml
 
-from orandnet.config.overrides import deep_update
 from orandnet.files.places import place
+from orandnet.settings import deep_update
 
 RUN = "forms"
 IRN = ("resnet50+irn", "naive+irn", "ours+irn", "ours_star+irn")

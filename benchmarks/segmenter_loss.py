@@ -18,8 +18,8 @@ from statistics import mean
 
 import yaml
 
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
+from orandnet.settings import deep_update
 from result_rows import Training, do_missing, mean_and_spread, read_rows
 from scale_scheduling import SCHEDULES, Case, Study, trainings
 

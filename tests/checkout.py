@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from orandnet.config.overrides import deep_update
+from orandnet.settings import deep_update
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow")

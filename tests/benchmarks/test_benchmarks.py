@@ -12,9 +12,9 @@ import forms
 import soak
 from checkout import ROOT
 from inputs import Inputs, drawn, prediction_like
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
 from orandnet.maps.grid import grid_shape
+from orandnet.settings import deep_update
 from timing import COLUMNS, Agreement, Comparison, lines, run, seconds_text, write_rows
 
 SIZE = (96, 128)

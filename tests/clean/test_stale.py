@@ -9,11 +9,11 @@ import yaml
 from checkout import TINY
 from orandnet.clean.stale import stale_files
 from orandnet.cli import main
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.places import PLACES
 from orandnet.plan.artifacts import planned, trained_seeds
+from orandnet.settings import deep_update
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
 EVERYTHING = {

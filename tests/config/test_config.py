@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from orandnet.config import clips, reference
 from orandnet.config.errors import known_keys
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import Config, Source, load
 from orandnet.config.sources import split_member
 from orandnet.irn.settings import Settings as IrnSettings
+from orandnet.settings import deep_update
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -427,6 +427,10 @@ def test_false_given_as_text_is_false():
         (
             {"sources__fsss": {"kind": "cnn"}},
             "sources.fsss: is in the tables what learns from true masks; ",
+        ),
+        (
+            {"segmenter__methods": {"ours": "ours"}, "predictions": {"fsss": {"path": "masks", "format": "png"}}},
+            "predictions.fsss: is in the tables what learns from true masks; ",
         ),
         ({"segmenter__methods": {"fsss": "ours"}}, "segmenter.methods.fsss: is trained on ours, but the tables call "),
         ({"pseudo_mask__overrides": {"cnn": 1.5}}, "pseudo_mask.overrides.cnn: 1.5 exceeds 1, which no score of cnn "),

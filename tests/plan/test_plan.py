@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from checkout import ROOT, TINY
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
 from orandnet.files.places import PLACES, origin_of, place
 from orandnet.plan import artifacts, cams, jobs, names, page, targets, thresholds, trainings
 from orandnet.plan.changes import changed_settings
+from orandnet.settings import deep_update
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
 OWN = {"own": {"kind": "import", "path": "own", "format": "arrays"}}
@@ -244,6 +244,14 @@ def test_changed_settings_are_those_in_effect_however_they_are_spelled():
     assert changed["ensembles.naive.output"] == "mean"
     assert not any(key.startswith(("threads", "run", "sources.vit.cam.normalise")) for key in changed)
     assert changed_settings(load(config().model_dump(mode="json"))) == changed_settings(config())
+
+
+def test_changed_settings_of_imported_files_are_shown():
+    own = {"kind": "import", "path": "cams", "format": "irn", "cam": {"power": 3}, "irn": {"walk": {"radius": 4}}}
+    changed = changed_settings(config(cam={"power": 3}, sources={"own": own}))
+    assert changed["sources.own.cam.power"] == "3.0"
+    assert changed["sources.own.irn.walk.radius"] == "4"
+    assert "sources.own.cam.normalise" not in changed
 
 
 def test_exports_are_listed_for_every_seed_and_none_is_an_error():

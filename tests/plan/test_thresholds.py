@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from checkout import TINY
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
 from orandnet.plan import thresholds
+from orandnet.settings import deep_update
 
 TINY_CONFIG = yaml.safe_load(TINY.read_text())
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import orandnet
 from new_images import photograph, run, write_classifier, write_images, write_segmenter
 from orandnet.dataset.image import read_rgb
 from orandnet.files.mask import MaskList, read_mask, write_mask
@@ -93,6 +94,12 @@ def test_masks_have_the_bytes_of_the_run_that_the_weights_lie_in(in_a_run, image
     for number, name in enumerate(NAMES):
         mine = (tmp_path / "out" / name).with_suffix(".png").read_bytes()
         assert mine == MaskList([masks]).path(f"i{number}", variant).read_bytes()
+
+
+def test_a_key_within_a_section_leaves_the_others_as_the_run_had_them(in_a_run):
+    model = orandnet.load(in_a_run[0], settings={"crf": {"bilateral_sxy": 40.0}}, device="cpu")
+    assert (model.settings.crf.iterations, model.settings.crf.bilateral_sxy) == (3, 40.0)
+    assert model.settings_from == "with crf.bilateral_sxy as given, else the run's settings"
 
 
 def test_weights_that_a_run_did_not_predict_with_have_the_default_settings(in_a_run, weights, images, tmp_path, capsys):

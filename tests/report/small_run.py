@@ -11,7 +11,6 @@ import yaml
 from PIL import Image
 
 from checkout import TINY
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import Config, load
 from orandnet.dataset.index import PART_COLUMNS
 from orandnet.evaluation import stage as evaluation
@@ -22,6 +21,7 @@ from orandnet.files.places import first_shards, origin_of, place
 from orandnet.files.store import Cam, write_shard
 from orandnet.files.thresholds import Thresholds, write_thresholds
 from orandnet.plan import cams, jobs, page, targets
+from orandnet.settings import deep_update
 
 CLASSES = ("cat", "dog", "</script><b>")  # the last one asks for escapes
 SIZE = (24, 32)

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from orandnet.files.mask import write_mask, write_mask_list
 from orandnet.files.store import Cam, write_shard
-from orandnet.maps.pictures import SCORE_COLORS, heat_map, mask_colors
+from orandnet.maps.pictures import SCORE_COLORS, heat_map, mask_colors, save_figure
 from orandnet.report import stage
 from orandnet.report.panels import Panel, draw_panels
 from orandnet.report.settings import Settings
@@ -24,6 +25,16 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, suffix):
     for name in "ab":
         draw_panels(tmp_path / f"{name}{suffix}", ["image", "OR", "mask"], [panel()])
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_names_are_no_formulas(tmp_path):
+    draw_panels(tmp_path / "a.png", ["image", "$x^$", "mask"], [panel("image_1\n$x^$")])
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([0], [1], label="$y_$")
+    axes.set_yticks([0, 1], ["$x^$", "b"])
+    axes.legend()
+    save_figure(figure, tmp_path / "b.svg")
 
 
 def test_pictures_stay_below_1600_pixels_in_height(tmp_path):

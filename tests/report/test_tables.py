@@ -164,6 +164,12 @@ def test_table_1_tells_how_much_masks_keep_where_some_ignore_pixels(make, result
     assert "kept: share of the pixels that the masks do not ignore (pseudo_mask.ignore_below)" in screen.getvalue()
 
 
+def test_another_csv_is_no_table_of_the_report(tmp_path):
+    (tmp_path / "summary.csv").write_text("threshold_rule,miou\nfixed,50.0\n")
+    with pytest.raises(ValueError, match=r"summary\.csv: is no table of the report, which has a column num_seeds"):
+        print_tables([tmp_path / "summary.csv"])
+
+
 def test_table_2_has_measured_rows_first_and_then_the_literature(make):
     rows = read_csv(make(segmentation_methods=("fsss", "irn", "ours"), published=True)[1])
     assert [row["method"] for row in rows[:4]] == ["fsss", "irn", "ours", "EDAM (Wu et al. 2021)"]

@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from checkout import MINIMAL, Checkout
-from orandnet.config.overrides import deep_update
 from orandnet.files.manifest import sha256
+from orandnet.settings import deep_update
 from voc_folder import SIZE, write_image, write_voc
 
 pytestmark = pytest.mark.pipeline

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from checkout import MINIMAL, Checkout, started
-from orandnet.config.overrides import deep_update
 from orandnet.files.mask import write_mask
+from orandnet.settings import deep_update
 from voc_folder import SIZE, write_image, write_list, write_voc
 
 pytestmark = pytest.mark.pipeline

@@ -9,13 +9,13 @@ import yaml
 
 from orandnet import cli
 from orandnet.clean.stale import stale_files
-from orandnet.config.overrides import deep_update
 from orandnet.config.sections import load
 from orandnet.dataset.index import read_index, read_rows
 from orandnet.export.archive import read_archive
 from orandnet.files.store import CamStore
 from orandnet.maps.grid import resize_scores
 from orandnet.plan.artifacts import packed
+from orandnet.settings import deep_update
 
 pytestmark = pytest.mark.pipeline
 

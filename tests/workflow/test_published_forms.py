@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from checkout import TINY
-from orandnet.config.overrides import deep_update
 from orandnet.dataset.index import read_index
 from orandnet.files.manifest import sha256
 from orandnet.files.store import CamStore
+from orandnet.settings import deep_update
 from orandnet.submission.stage import validate
 
 pytestmark = pytest.mark.pipeline

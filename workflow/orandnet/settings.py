@@ -103,6 +103,15 @@ class Section(BaseModel):
         return section.model_validate(self.model_dump(include=set(section.model_fields)))
 
 
+def deep_update(values: dict, changes: dict) -> dict:
+    """Return `values` with `changes`, mapping by mapping; neither argument is altered."""
+    result = dict(values)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = deep_update(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
 class Backbone(Section):
     """Which network extracts the features, and where its weights come from."""
 

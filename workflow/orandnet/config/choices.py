@@ -20,7 +20,8 @@ def contradictions(config) -> Iterator[str]:
     for place, named in (("sources", config.sources), ("ensembles", config.ensembles)):
         if GROUND_TRUTH in named:
             yield f"{place}.{GROUND_TRUTH}: stands for the true masks in segmenter.methods; choose another name."
-        if FULLY_SUPERVISED in named:
+    for place in ("sources", "ensembles", "predictions"):
+        if FULLY_SUPERVISED in getattr(config, place):
             yield f"{place}.{FULLY_SUPERVISED}: is in the tables what learns from true masks; choose another name."
     twice = sorted(config.sources.keys() & config.ensembles.keys())
     if twice:

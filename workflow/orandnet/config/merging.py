@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from orandnet.config.overrides import deep_update
 from orandnet.config.reading import read_config
+from orandnet.settings import deep_update
 
 
 def merged_config(paths: Iterable[Path]) -> Any:

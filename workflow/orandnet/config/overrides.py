@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from orandnet.config.errors import describe
 from orandnet.config.sources import Overrides
-from orandnet.settings import Section
+from orandnet.settings import Section, deep_update
 
 
 def deciding_key(config, name: str, section: str, *path: str) -> str:
@@ -36,12 +36,3 @@ def merged(section: Section, changes: Overrides, place: str, defaults: Overrides
         return type(section).model_validate(deep_update(named, changes))
     except ValidationError as error:
         raise ValueError(describe(error, type(section), place)) from None
-
-
-def deep_update(values: dict, changes: dict) -> dict:
-    """Return `values` with `changes`, mapping by mapping; neither argument is altered."""
-    result = dict(values)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = deep_update(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result

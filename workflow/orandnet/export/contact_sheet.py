@@ -82,4 +82,4 @@ def _fill(grid: np.ndarray, cells: list[Cell]) -> None:
         axes.set_axis_off()
     for axes, cell in zip(grid, cells, strict=False):
         axes.imshow(cell.picture, aspect="equal", interpolation="nearest")
-        axes.set_title(cell.title, fontsize=7, pad=3, parse_math=False)
+        axes.set_title(cell.title, fontsize=7, pad=3)

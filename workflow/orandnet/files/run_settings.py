@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from orandnet.files.manifest import sha256
 from orandnet.files.regular import read_regular
-from orandnet.settings import Section
+from orandnet.settings import Section, deep_update
 
 MOST_BYTES = 2**26  # of a manifest
 Found = TypeVar("Found", bound=Section)
@@ -17,17 +17,25 @@ def chosen_settings(
 ) -> tuple[Found, str]:
     """Return the settings to use a network's weights with, and in words where they come from.
 
-    Keys that are given come first, then the settings of the run in whose folder the weights lie, else the defaults; see
-    `settings_of_run`.
+    Keys that are given come first, those of a section within the settings one by one; then the settings of the run in
+    whose folder the weights lie, else the defaults; see `settings_of_run`.
     """
     found = settings_of_run(weights, trained_by, used_by, type(default))
     origin = "the run's settings" if found else "the default settings (the weights lie in no run that used them)"
     chosen = found or default
     if given is not None and given.model_fields_set:
-        named = given.model_dump(include=given.model_fields_set)
-        chosen = type(default).model_validate({**chosen.model_dump(), **named})
-        origin = f"{', '.join(sorted(named))} as given, else {origin}"
+        named = given.model_dump(exclude_unset=True)
+        chosen = type(default).model_validate(deep_update(chosen.model_dump(), named))
+        origin = f"{', '.join(sorted(_dotted(named)))} as given, else {origin}"
     return chosen, f"with {origin}"
+
+
+def _dotted(named: dict) -> list[str]:
+    return [
+        f"{key}.{inner}" if inner else key
+        for key, value in named.items()
+        for inner in (_dotted(value) if isinstance(value, dict) and value else [""])
+    ]
 
 
 def settings_of_run(weights: Path, trained_by: str, used_by: str, section: type[Found]) -> Found | None:

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import matplotlib.font_manager
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image, ImageDraw, ImageFont
 
 from orandnet.files.atomic import atomic_path
@@ -91,12 +92,16 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure, atomically: equal figures give equal bytes, without dates and random ids.
 
+    Texts are taken literally: names of classes and images may hold signs of mathematical formulas.
+
     Raises:
         ValueError: if the suffix is none of .png, .svg, .pdf.
     """
     dates_and_versions = {".svg": ("Date", "Creator"), ".png": ("Software",), ".pdf": ("CreationDate",)}
     if path.suffix not in dates_and_versions:
         raise ValueError(f"{path}: pictures of type {path.suffix!r} are not made; use .png, .svg or .pdf.")
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     metadata = dict.fromkeys(dates_and_versions[path.suffix])
     with mpl.rc_context({"svg.hashsalt": "orandnet"}), atomic_path(path) as temporary:
         figure.savefig(temporary, metadata=metadata)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from orandnet.cam.settings import ImportedScores
 from orandnet.config.sections import Config, all_methods
 from orandnet.config.sources import Ensemble, Source
 from orandnet.settings import Section
@@ -43,7 +44,8 @@ def _of_named(config: Config, place: str, name: str, given: Source | Ensemble) -
     for section, effective, default in _sections(config, bare, name, given):
         plain, of_run = _plain(effective), _plain(getattr(config, section))
         own = _differences(f"{place}.{section}", plain, _plain(default))
-        both = _differences(f"{place}.{section}", plain, of_run)
+        followed = name not in config.imported or section != "cam"  # imported files take nothing from the section cam
+        both = _differences(f"{place}.{section}", plain, of_run) if followed else own
         found |= {key: text for key, text in own.items() if key in both}
     return found
 
@@ -55,8 +57,8 @@ def _sections(
     if isinstance(given, Ensemble):
         yield "fusion", config.fusion_of(name), bare.fusion_of(name)
         yield "orandnet", config.orandnet_of(name), bare.orandnet_of(name)
-    elif name in config.imported:
-        return
+    elif name in config.imported:  # takes nothing from the run's section cam
+        yield "cam", config.import_of(name).narrowed_to(ImportedScores), ImportedScores()
     elif name in config.clips:
         yield "cam", config.cam_of(name), bare.cam_of(name)
     else:

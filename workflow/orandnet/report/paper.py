@@ -81,7 +81,7 @@ def _legend(chart: Chart) -> list[Line2D]:
 
 
 def _draw(axes: Axes, panel: Plot | Matrix, styles: dict[str, Style]) -> None:
-    axes.set_title(panel.title, fontsize=9, parse_math=False)
+    axes.set_title(panel.title, fontsize=9)
     if isinstance(panel, Matrix):
         _draw_matrix(axes, panel)
         return

@@ -91,12 +91,17 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
     Args:
         paths: CSV files.
         console: where to print; default: standard output.
+
+    Raises:
+        ValueError: if a file is no table of the report.
     """
     console = console or screen()
     for path in map(Path, paths):
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
+        if "num_seeds" not in (reader.fieldnames or ()):
+            raise ValueError(f"{path}: is no table of the report, which has a column num_seeds; give one of tables/.")
         console.print(_table(path.stem, _shown(reader.fieldnames or (), rows), rows))
         console.print()
 
