@@ -1,4 +1,4 @@
-"""The parent of every section of the config, and the section that several stages share."""
+"""The parent of every section of the config, how settings are laid over others, and the section that stages share."""
 
 import json
 import re

@@ -1,6 +1,7 @@
 """The settings that a run used a network's weights with, told by the manifests in its folder."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,12 +31,12 @@ def chosen_settings(
     return chosen, f"with {origin}"
 
 
-def _dotted(named: dict) -> list[str]:
-    return [
-        f"{key}.{inner}" if inner else key
-        for key, value in named.items()
-        for inner in (_dotted(value) if isinstance(value, dict) and value else [""])
-    ]
+def _dotted(named: dict, place: str = "") -> Iterator[str]:
+    for key, value in named.items():
+        if isinstance(value, dict) and value:
+            yield from _dotted(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}"
 
 
 def settings_of_run(weights: Path, trained_by: str, used_by: str, section: type[Found]) -> Found | None:

@@ -42,10 +42,9 @@ def _of_named(config: Config, place: str, name: str, given: Source | Ensemble) -
     bare = Config(sources=config.sources)  # all sections as they are by default
     bare = bare.model_copy(update={group: {name: type(given)(**own)}})
     for section, effective, default in _sections(config, bare, name, given):
-        plain, of_run = _plain(effective), _plain(getattr(config, section))
-        own = _differences(f"{place}.{section}", plain, _plain(default))
-        followed = name not in config.imported or section != "cam"  # imported files take nothing from the section cam
-        both = _differences(f"{place}.{section}", plain, of_run) if followed else own
+        # imported files take nothing from the run's section cam
+        of_run = default if section == "cam" and name in config.imported else getattr(config, section)
+        own, both = (_differences(f"{place}.{section}", _plain(effective), _plain(base)) for base in (default, of_run))
         found |= {key: text for key, text in own.items() if key in both}
     return found
 
@@ -57,7 +56,7 @@ def _sections(
     if isinstance(given, Ensemble):
         yield "fusion", config.fusion_of(name), bare.fusion_of(name)
         yield "orandnet", config.orandnet_of(name), bare.orandnet_of(name)
-    elif name in config.imported:  # takes nothing from the run's section cam
+    elif name in config.imported:
         yield "cam", config.import_of(name).narrowed_to(ImportedScores), ImportedScores()
     elif name in config.clips:
         yield "cam", config.cam_of(name), bare.cam_of(name)

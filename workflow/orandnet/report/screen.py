@@ -99,10 +99,10 @@ def print_tables(paths: Iterable[Path], console: Console | None = None) -> None:
     for path in map(Path, paths):
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
-        if "num_seeds" not in (reader.fieldnames or ()):
+            columns, rows = reader.fieldnames or (), list(reader)
+        if "num_seeds" not in columns:
             raise ValueError(f"{path}: is no table of the report, which has a column num_seeds; give one of tables/.")
-        console.print(_table(path.stem, _shown(reader.fieldnames or (), rows), rows))
+        console.print(_table(path.stem, _shown(columns, rows), rows))
         console.print()
 
 
